@@ -1,0 +1,38 @@
+/** Why an instance failed, as data: recorded in the journal, drawn by reporters, mapped to an exit code by the CLI. */
+export type Failure = {
+  readonly kind: FailureKind
+  /** One sentence, secrets masked. */
+  readonly message: string
+  readonly command?: string
+  readonly exitCode?: number
+  readonly signal?: string
+  /** The last lines that the command printed, oldest first. */
+  readonly lastLines?: readonly string[]
+  /** Where a known failure's signature matched: what is behind it, and what cures it. */
+  readonly cause?: string
+  readonly cure?: string
+}
+
+/**
+ * - `unreachable`: no connection to the host, or it was lost and did not come back in time
+ * - `command`: a command ended with a code other than 0
+ * - `timeout`: the task's `timeout` passed
+ * - `still-pending`: `run` ended well, yet the check still finds something missing
+ * - `refused`: the task will not act on what it found; waiting cures nothing
+ * - `bundle`: a piece is missing from the bundle, or damaged
+ * - `bug`: anything else that was thrown
+ */
+export type FailureKind = 'unreachable' | 'command' | 'timeout' | 'still-pending' | 'refused' | 'bundle' | 'bug'
+
+/** Thrown by the code under a task to say what kind of failure this is; everything else that is thrown counts as a bug. */
+export class TaskError extends Error {
+  readonly failure: Failure
+  constructor(failure: Failure, options?: ErrorOptions) {
+    super(failure.message, options)
+    this.name = 'TaskError'
+    this.failure = failure
+  }
+}
+
+export const refused = (message: string, cure?: string): TaskError =>
+  new TaskError({ kind: 'refused', message, ...(cure ? { cure } : {}) })

@@ -1,0 +1,48 @@
+import type { Shell } from 'zx'
+import type { Secret } from './secret.ts'
+
+export type { Shell }
+
+/**
+ * An open way to one machine. Deliberately narrow: vocabulary such as "install a package" lives in plain functions that
+ * take a Host, so that a new way of reaching machines costs four members and a fake costs as little.
+ */
+export type Host = {
+  /** The node's name, or `hypervisor`. */
+  readonly name: string
+  /** zx's own `$`: commands run on this host through bash with pipefail, as root on nodes. */
+  readonly $: Shell
+  /** The whole file as text, or undefined where there is none. */
+  read(path: string): Promise<string | undefined>
+  /** Whole or not at all: written aside, flushed, renamed; folders are made. `mode` defaults to 0o644, for a secret to 0o600. */
+  write(path: string, content: string | Uint8Array | Secret, options?: { readonly mode?: number }): Promise<void>
+  /** Copies a local file there, streamed; where `sha256` is given it is checked at the far end before the rename. */
+  put(localPath: string, path: string, options?: PutOptions): Promise<void>
+}
+
+export type PutOptions = {
+  readonly mode?: number
+  /** Lower-case hex. */
+  readonly sha256?: string
+  /** Called with bytes sent so far and in all. */
+  readonly onProgress?: (sentBytes: number, totalBytes: number) => void
+}
+
+/** What one user of a host hands in when it takes its own view of a connection. */
+export type HostBinding = {
+  /** Ends running commands, with their children, when it fires. */
+  readonly signal: AbortSignal
+  /** Told each command as it starts and each line that it prints; secrets are masked already. */
+  readonly onOutput: (stream: 'command' | 'stdout' | 'stderr', line: string) => void
+  /** Folder of relative paths, and variables for every command. */
+  readonly cwd?: string
+  readonly env?: Readonly<Record<string, string>>
+}
+
+/** A connection (or this machine's shell) that instances share, each through a Host of its own. */
+export type Connection = {
+  readonly name: string
+  bind(binding: HostBinding): Host
+  /** Ends what still runs and lets the connection go. */
+  close(): Promise<void>
+}

@@ -1,0 +1,130 @@
+/**
+ * A lab as validated, plain, readonly data: what the YAML file says after defaults, merging and the rules.
+ * Everything to the right of it on the arrow (plan, run, report) can be printed and reasoned about from this alone.
+ */
+
+/** Where something stands in a file; line and column count from 1. */
+export type Place = { readonly file: string; readonly line: number; readonly column: number }
+
+/** One complaint about what the user wrote. `source` is the offending line, `length` how far the caret line reaches. */
+export type Problem = Place & {
+  readonly message: string
+  readonly source: string
+  readonly length: number
+  /** What to write instead, where that is known. */
+  readonly hint?: string
+}
+
+export type Role = 'control-plane' | 'worker' | 'edge' | 'hypervisor'
+export const phases = ['configuration', 'installation', 'verification'] as const
+export type Phase = (typeof phases)[number]
+export type Accelerator = 'auto' | 'kvm' | 'tcg'
+export type RuntimeName = 'containerd' | 'cri-o'
+export type DistributionName = 'kubeadm' | 'k3s'
+
+export type Hypervisor = {
+  /** A libvirt connection URI, `qemu:///system` or `qemu+ssh://user@host/system`. */
+  readonly uri: string
+  readonly accelerator: Accelerator
+  /** Absolute path of the folder, on the hypervisor, that holds this lab's disks. */
+  readonly storage: string
+}
+
+export type Network = {
+  readonly name: string
+  /** IPv4 in CIDR notation, canonical (host bits zero). */
+  readonly cidr: string
+  /** The one network on which the hypervisor has an address (the first of the range) and reaches every VM. */
+  readonly management: boolean
+}
+
+export type NodeAddress = { readonly network: string; readonly address: string; readonly prefixLength: number }
+
+/** How to reach a machine over SSH. `key` is a path on the machine that runs kedge; `jump` is taken first. */
+export type SshTarget = {
+  readonly host: string
+  readonly port: number
+  readonly user: string
+  readonly key?: string
+  readonly jump?: SshTarget
+}
+
+export type Machine =
+  | {
+      readonly kind: 'vm'
+      /** Name of a `vm-image` piece in the bundle. */
+      readonly image: string
+      readonly cpus: number
+      readonly memoryMiB: number
+      readonly diskGiB: number
+    }
+  | { readonly kind: 'existing'; readonly ssh: SshTarget }
+  /** The machine that kedge drives libvirt on; never an entry of `nodes`. */
+  | { readonly kind: 'hypervisor' }
+
+export type Node = {
+  readonly name: string
+  readonly role: Role
+  readonly machine: Machine
+  /** In the order of the file. */
+  readonly networks: readonly NodeAddress[]
+  readonly labels: Readonly<Record<string, string>>
+  readonly runtime: RuntimeName
+  /** Where this edge reaches CloudCore, for an existing machine that shares no network of the file with the control plane. */
+  readonly cloudcore?: string
+}
+
+/** A need as written: `task`, `task@node`, or `{ task, on }`. */
+export type Need = { readonly task: string; readonly on?: readonly string[]; readonly place: Place }
+
+/** One entry of `tasks`, after the merge with the embedded wiring. */
+export type Wiring = {
+  readonly name: string
+  /** Selectors: `hypervisor`, `nodes`, `cloud`, a role, or a node's name. */
+  readonly on: readonly string[]
+  readonly needs: readonly Need[]
+  readonly phase: Phase
+  readonly timeoutSeconds: number
+  readonly retries: number
+  readonly env: Readonly<Record<string, string>>
+  /** A one-liner; without it the task's code comes from `script` or from the task of this name. */
+  readonly sh?: string
+  readonly check?: string
+  /** Absolute path. */
+  readonly script?: string
+  /** `name: null` in the file: runs nowhere; who needs it waits for what it needed. */
+  readonly removed: boolean
+  readonly place: Place
+}
+
+export type Topology = {
+  readonly lab: string
+  /** Path of the file as the user gave it, for messages. */
+  readonly file: string
+  /** Absolute folder against which relative paths in the file are resolved. */
+  readonly folder: string
+  readonly hypervisor: Hypervisor
+  readonly networks: readonly Network[]
+  readonly nodes: readonly Node[]
+  readonly kubernetes: {
+    readonly distribution: DistributionName
+    readonly version: string
+    readonly podCidr: string
+    readonly serviceCidr: string
+  }
+  readonly kubeedge: { readonly version: string }
+  /** Absolute path of the bundle, where the file names one. */
+  readonly bundle?: string
+  /** In the order of the file: embedded entries first, own ones after. */
+  readonly tasks: readonly Wiring[]
+}
+
+/** Stands for the hypervisor wherever an instance needs a node. */
+export const hypervisorNode: Node = {
+  name: 'hypervisor',
+  role: 'hypervisor',
+  machine: { kind: 'hypervisor' },
+  networks: [],
+  labels: {},
+  runtime: 'containerd',
+}
