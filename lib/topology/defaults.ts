@@ -1,0 +1,9 @@
+/** What holds where the file says nothing; the schema publishes the same values. */
+export const defaults = {
+  hypervisor: { uri: 'qemu:///system', accelerator: 'auto', storage: '/var/lib/libvirt/images/kedge' },
+  machine: { image: 'base', cpus: 2, memory: '4GiB', disk: '20GiB' },
+  ssh: { port: 22, user: 'root' },
+  runtime: 'containerd',
+  kubernetes: { distribution: 'kubeadm', podCidr: '10.244.0.0/16', serviceCidr: '10.96.0.0/12' },
+  task: { phase: 'configuration', timeout: '5m', retries: 0 },
+} as const

@@ -1,0 +1,100 @@
+import { type Static, Type } from 'typebox'
+import { defaults } from './defaults.ts'
+import { durationPattern } from './quantity.ts'
+import { mapOf, scalar } from './schema-node.ts'
+
+const closed = { additionalProperties: false }
+
+/** `needs: [task, task@node, { task, on }]`. One schema with two types, because a union would double every complaint. */
+const needSchema = Type.Unsafe<string | { task: string; on?: string | string[] }>({
+  type: ['string', 'object'],
+  title: 'task',
+  description: 'A task, `task@node`, or `{ task, on }`.',
+  pattern: '^[^@\\s]+(@[^@\\s]+)?$',
+  properties: {
+    task: { type: 'string', title: 'task', description: 'The task to wait for.', pattern: '^[^@\\s]+$' },
+    on: selectors('Which of its instances to wait for: as in `on`, or `all`.', ['all']),
+  },
+  required: ['task'],
+  additionalProperties: false,
+  examples: ['install-runtime', 'get-token@master', { task: 'verify', on: 'all' }],
+})
+
+function selectors(description: string, examples: readonly unknown[]) {
+  return Type.Unsafe<string | string[]>({
+    type: ['string', 'array'],
+    title: 'selector',
+    description,
+    items: { type: 'string', title: 'selector', pattern: '^\\S+$' },
+    minItems: 1,
+    pattern: '^\\S+$',
+    examples,
+  })
+}
+
+/** `sh: true` is the command `true`, although YAML reads a boolean. */
+const command = (description: string, example: string) =>
+  Type.Unsafe<string | boolean>({
+    type: ['string', 'boolean'],
+    title: 'command',
+    description,
+    pattern: '\\S',
+    examples: [example],
+  })
+
+const entrySchema = Type.Object(
+  {
+    on: Type.Optional(
+      selectors(
+        'Where it runs: `hypervisor`, `nodes`, `cloud` (control plane and workers), a role, a node, or a list of these.',
+        ['edge', ['control-plane', 'worker']],
+      ),
+    ),
+    needs: Type.Optional(
+      Type.Array(needSchema, {
+        description:
+          "What it waits for. A task that also runs on the same node is waited for on that node only, any other one everywhere.",
+        default: [],
+      }),
+    ),
+    phase: Type.Optional(
+      Type.Enum(['configuration', 'installation', 'verification'], {
+        description: 'Under which heading the report counts it.',
+        default: defaults.task.phase,
+      }),
+    ),
+    timeout: Type.Optional(
+      Type.String({
+        title: 'duration',
+        description: 'How long one attempt may take: hours, minutes, seconds.',
+        pattern: durationPattern,
+        default: defaults.task.timeout,
+        examples: ['10m', '1h30m', '90s'],
+      }),
+    ),
+    retries: Type.Optional(
+      Type.Integer({
+        description: 'How often it is tried again where waiting can help.',
+        minimum: 0,
+        maximum: 100,
+        default: defaults.task.retries,
+      }),
+    ),
+    env: Type.Optional(mapOf(scalar('Value of the variable.'), 'Environment variables for its commands.')),
+    sh: Type.Optional(command('The task as a bash command.', "curl -fsS http://files/model.bin -o /opt/model.bin")),
+    check: Type.Optional(
+      command('A bash command that ends with 0 where `sh` has nothing to do. Without it `sh` always runs.', 'test -s /opt/model.bin'),
+    ),
+    script: Type.Optional(
+      Type.String({
+        title: 'path',
+        description: 'A TypeScript or JavaScript file with the task, relative to this file.',
+        pattern: '\\S',
+        examples: ['./tasks/fetch-model.ts'],
+      }),
+    ),
+  },
+  { ...closed, description: 'One task; `null` takes a built-in one out.' },
+)
+
+export const taskSchema = Type.Unsafe<Static<typeof entrySchema> | null>({ ...entrySchema, type: ['object', 'null'] })
