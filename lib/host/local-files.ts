@@ -1,0 +1,89 @@
+import { createHash, randomBytes } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { type FileHandle, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
+import { TaskError } from '../event/failure.ts'
+import type { Host, HostBinding } from './host.ts'
+import { isSecret, reveal } from './secret.ts'
+
+type Files = Pick<Host, 'read' | 'write' | 'put'>
+
+/** Files of this machine; relative paths start in the binding's folder. */
+export function createLocalFiles({ signal, onOutput, cwd = '.' }: HostBinding): Files {
+  return {
+    async read(path) {
+      signal.throwIfAborted()
+      try {
+        return await readFile(resolve(cwd, path), 'utf8')
+      } catch (error) {
+        if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined
+        throw fileFailure(error)
+      }
+    },
+    async write(path, content, { mode = isSecret(content) ? 0o600 : 0o644 } = {}) {
+      signal.throwIfAborted()
+      onOutput('command', `write ${path}`)
+      await replace(resolve(cwd, path), mode, async (file) => {
+        await file.writeFile(isSecret(content) ? reveal(content) : content)
+      })
+    },
+    async put(localPath, path, { mode = 0o644, sha256, onProgress } = {}) {
+      signal.throwIfAborted()
+      onOutput('command', `put ${path}`)
+      const source = resolve(cwd, localPath)
+      const total = (await stat(source).catch(rethrow)).size
+      await replace(resolve(cwd, path), mode, async (file) => {
+        const hash = createHash('sha256')
+        let sent = 0
+        for await (const chunk of createReadStream(source, { highWaterMark: 1024 * 1024 })) {
+          signal.throwIfAborted()
+          await file.writeFile(chunk)
+          if (sha256 !== undefined) hash.update(chunk)
+          sent += chunk.length
+          onProgress?.(sent, total)
+        }
+        const found = sha256 === undefined ? undefined : hash.digest('hex')
+        if (found !== sha256) throw damaged(localPath, sha256, found)
+      })
+    },
+  }
+}
+
+/** A copy whose sum is not what the bundle's manifest says. */
+export const damaged = (path: string, expected: string | undefined, found: string | undefined): TaskError =>
+  new TaskError({
+    kind: 'bundle',
+    message: `${path} arrived with sha256 ${found}, not ${expected}`,
+    cure: 'kedge bundle verify names what is damaged',
+  })
+
+async function replace(path: string, mode: number, fill: (file: FileHandle) => Promise<void>): Promise<void> {
+  const aside = join(dirname(path), `.kedge-${randomBytes(6).toString('hex')}`)
+  try {
+    await mkdir(dirname(path), { recursive: true })
+    const file = await open(aside, 'wx', 0o600)
+    try {
+      await file.chmod(mode)
+      await fill(file)
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+    await rename(aside, path)
+  } catch (error) {
+    await rm(aside, { force: true })
+    throw fileFailure(error)
+  }
+}
+
+/** A full disk or a missing right is the world's doing, not a bug. */
+function fileFailure(error: unknown): unknown {
+  const { code, message } = error as NodeJS.ErrnoException
+  return error instanceof Error && code?.startsWith('E') && !(error instanceof TaskError)
+    ? new TaskError({ kind: 'command', message }, { cause: error })
+    : error
+}
+
+function rethrow(error: unknown): never {
+  throw fileFailure(error)
+}

@@ -1,0 +1,107 @@
+import { type ChildProcess, spawn as spawnProcess } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { PassThrough } from 'node:stream'
+import { defaults } from 'zx/core'
+import { TaskError } from '../event/failure.ts'
+import { type Child, type ChildControl, createChild, failSoon } from './child.ts'
+import type { Connection } from './host.ts'
+import { createLocalFiles } from './local-files.ts'
+import { secretInput, secretReads } from './secret-input.ts'
+import { type Command, createShell, type Spawn } from './shell.ts'
+
+/** This machine's own shell, as the user that runs kedge. */
+export function localConnection(name = 'hypervisor'): Connection {
+  const running = new Set<Child>()
+  const spawn: Spawn = (command) => {
+    const child = spawnLocal(command)
+    running.add(child)
+    child.once('close', () => running.delete(child))
+    return child
+  }
+  return {
+    name,
+    bind: (binding) => ({ name, $: createShell(name, spawn, binding), ...createLocalFiles(binding) }),
+    async close() {
+      await Promise.all(
+        [...running].map((child) => {
+          const closed = new Promise((resolve) => child.once('close', resolve))
+          child.kill('SIGTERM')
+          return closed
+        }),
+      )
+    },
+  }
+}
+
+function spawnLocal(command: Command): Child {
+  const stdin = new PassThrough()
+  let started: ChildProcess | undefined
+  let failure: unknown = command.signals.find((signal) => signal?.aborted)?.reason
+  try {
+    if (!failure) started = startBash(command)
+  } catch (error) {
+    failure = error
+  }
+  const control = createChild({
+    stdin,
+    pid: started?.pid,
+    signals: command.signals,
+    signalGroup: (signal) => signalGroup(started?.pid, signal),
+    abandon: () => started?.unref(),
+  })
+  if (started?.pid === undefined && failure) failSoon(control, explain(failure, command))
+  else if (started) connect(started, control, command, stdin)
+  return control.child
+}
+
+function startBash(command: Command): ChildProcess {
+  return spawnProcess('bash', ['--noprofile', '--norc', '-c', secretReads(command.secrets) + command.script], {
+    // A session of its own, so that one signal reaches everything that the command starts.
+    detached: true,
+    stdio: 'pipe',
+    env: { ...ownEnvironment(), ...command.env },
+    ...(command.cwd === undefined ? {} : { cwd: command.cwd }),
+  })
+}
+
+function connect(started: ChildProcess, control: ChildControl, command: Command, stdin: PassThrough): void {
+  const { stdin: input, stdout, stderr } = started
+  if (stdout) control.stdout.attach(stdout)
+  if (stderr) control.stderr.attach(stderr)
+  if (input) {
+    input.on('error', () => {})
+    input.once('close', () => stdin.destroy())
+    if (command.secrets.length > 0) input.write(secretInput(command.secrets))
+    stdin.pipe(input)
+  }
+  started.once('error', (error) => control.fail(explain(error, command)))
+  started.once('exit', (code, signal) => control.exit(code, signal))
+}
+
+/** What children inherit: not what would turn this executable into plain Bun, nor a start-up file for bash. */
+function ownEnvironment(): Record<string, string | undefined> {
+  return Object.fromEntries(
+    Object.entries(defaults.env).filter(([name]) => !name.startsWith('BUN_') && name !== 'BASH_ENV'),
+  )
+}
+
+function signalGroup(pid: number | undefined, signal: NodeJS.Signals): void {
+  if (pid === undefined) return
+  try {
+    process.kill(-pid, signal)
+  } catch {
+    // The whole group has ended already.
+  }
+}
+
+function explain(error: unknown, command: Command): unknown {
+  if ((error as NodeJS.ErrnoException).code !== 'ENOENT') return error
+  if (command.cwd !== undefined && !existsSync(command.cwd)) {
+    return new TaskError({ kind: 'refused', message: `There is no folder ${command.cwd} to run commands in` })
+  }
+  return new TaskError({
+    kind: 'refused',
+    message: 'bash is missing on this machine',
+    cure: 'Install the package bash',
+  })
+}
