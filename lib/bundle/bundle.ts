@@ -1,0 +1,108 @@
+import { readFileSync, statSync } from 'node:fs'
+import { isAbsolute, join, normalize } from 'node:path'
+import { TaskError } from '../event/failure.ts'
+import type { Asset } from '../task/task.ts'
+
+export type Architecture = 'amd64' | 'arm64'
+
+/** An opened bundle: what its manifest lists, found by name and architecture. */
+export type Bundle = {
+  readonly folder: string
+  /** The piece of that name for that architecture, or one that fits all; a TaskError of kind `bundle` where there is none. */
+  asset(name: string, architecture: Architecture): Asset
+  assets(kind: Asset['kind'], architecture: Architecture): readonly Asset[]
+}
+
+const kinds = ['vm-image', 'os-packages', 'file', 'image', 'manifest'] as const
+
+const damaged = (message: string) =>
+  new TaskError({ kind: 'bundle', message, cure: 'make the bundle again, or point `bundle:` at a whole one' })
+
+/**
+ * Reads `manifest.json` in a bundle folder. Every piece must exist with the size that the manifest gives; its sha256 is
+ * checked where the piece is used, since reading all of it takes minutes. Throws a TaskError of kind `bundle`.
+ */
+export function openBundle(folder: string): Bundle {
+  const file = join(folder, 'manifest.json')
+  let text: string
+  try {
+    text = readFileSync(file, 'utf8')
+  } catch {
+    throw new TaskError({
+      kind: 'bundle',
+      message: `no bundle at ${folder}: ${file} cannot be read`,
+      cure: 'set `bundle:` in the config to the folder that holds manifest.json',
+    })
+  }
+  const pieces = parseManifest(text, file).map((piece) => located(piece, folder))
+  const fits = (piece: Piece, architecture: Architecture) =>
+    piece.architecture === architecture || piece.architecture === 'all'
+
+  return {
+    folder,
+    asset(name, architecture) {
+      const piece = pieces.find((candidate) => candidate.name === name && fits(candidate, architecture))
+      if (piece) return piece
+      const other = pieces.find((candidate) => candidate.name === name)
+      throw new TaskError({
+        kind: 'bundle',
+        message: other
+          ? `the bundle has ${name} for ${other.architecture} only, and this node is ${architecture}`
+          : `the bundle has no ${name}`,
+        cure: `add ${name} (${architecture}) to ${file}`,
+      })
+    },
+    assets: (kind, architecture) => pieces.filter((piece) => piece.kind === kind && fits(piece, architecture)),
+  }
+}
+
+type Piece = Asset & { readonly architecture: Architecture | 'all' }
+
+function parseManifest(text: string, file: string): Piece[] {
+  let manifest: unknown
+  try {
+    manifest = JSON.parse(text)
+  } catch (error) {
+    throw damaged(`${file} is not JSON: ${(error as Error).message}`)
+  }
+  const { version, pieces } = (manifest ?? {}) as { version?: unknown; pieces?: unknown }
+  if (version !== 1) throw damaged(`${file}: version ${JSON.stringify(version)} is not one that this kedge reads (1)`)
+  if (!Array.isArray(pieces)) throw damaged(`${file}: pieces is not a list`)
+  return pieces.map((piece, index) => parsePiece(piece, `${file}: pieces[${index}]`))
+}
+
+function parsePiece(value: unknown, place: string): Piece {
+  const piece = (value ?? {}) as Record<string, unknown>
+  const text = (key: string) => {
+    const found = piece[key]
+    if (typeof found !== 'string' || found === '') throw damaged(`${place}: ${key} is missing`)
+    return found
+  }
+  const kind = kinds.find((known) => known === piece.kind)
+  if (!kind) throw damaged(`${place}: kind is ${JSON.stringify(piece.kind)}, not one of ${kinds.join(', ')}`)
+  const architecture = (['amd64', 'arm64', 'all'] as const).find((known) => known === piece.architecture)
+  if (!architecture) throw damaged(`${place}: architecture is ${JSON.stringify(piece.architecture)}`)
+  const path = normalize(text('path'))
+  if (isAbsolute(path) || path.startsWith('..')) throw damaged(`${place}: path ${path} leads out of the bundle`)
+  if (!/^[0-9a-f]{64}$/.test(text('sha256'))) throw damaged(`${place}: sha256 is not 64 hexadecimal digits`)
+  if (!Number.isSafeInteger(piece.sizeBytes)) throw damaged(`${place}: sizeBytes is not a whole number`)
+  const roles = Array.isArray(piece.roles) ? piece.roles.map(String) : []
+  return {
+    name: text('name'),
+    kind,
+    version: text('version'),
+    architecture,
+    path,
+    sizeBytes: piece.sizeBytes as number,
+    sha256: text('sha256'),
+    roles,
+  }
+}
+
+function located(piece: Piece, folder: string): Piece {
+  const path = join(folder, piece.path)
+  const size = statSync(path, { throwIfNoEntry: false })?.size
+  if (size === undefined) throw damaged(`${piece.name}: ${path} is missing`)
+  if (size !== piece.sizeBytes) throw damaged(`${piece.name}: ${path} has ${size} bytes, the manifest says ${piece.sizeBytes}`)
+  return { ...piece, path }
+}

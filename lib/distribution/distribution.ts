@@ -1,0 +1,29 @@
+import type { Check, TaskContext } from '../task/task.ts'
+import type { DistributionName, Topology } from '../topology/topology.ts'
+import { k3s } from './k3s.ts'
+import { kubeadm } from './kubeadm.ts'
+
+/** What differs between Kubernetes distributions; tasks ask `distributionOf(ctx)` and never for a name. */
+export type Distribution = {
+  /** The admin kubeconfig, on the control plane. */
+  readonly kubeconfig: string
+  /** kubectl with that kubeconfig, as words. */
+  readonly kubectl: readonly string[]
+  /** What a cloud node needs before there is a cluster. */
+  checkInstalled(ctx: TaskContext): Promise<Check>
+  install(ctx: TaskContext): Promise<void>
+  /** A control plane that answers, on the control plane's node. */
+  checkCluster(ctx: TaskContext): Promise<Check>
+  initCluster(ctx: TaskContext): Promise<void>
+  /** A pod network on the cloud nodes, and nothing of the cloud's on edges. */
+  checkNetwork(ctx: TaskContext): Promise<Check>
+  installNetwork(ctx: TaskContext): Promise<void>
+  /** This worker in the cluster. */
+  checkWorker(ctx: TaskContext): Promise<Check>
+  joinWorker(ctx: TaskContext): Promise<void>
+}
+
+const distributions: Record<DistributionName, Distribution> = { kubeadm, k3s }
+
+export const distributionOf = ({ topology }: { readonly topology: Topology }): Distribution =>
+  distributions[topology.kubernetes.distribution]

@@ -1,0 +1,28 @@
+import { type Check, done, pending, type TaskContext } from '../task/task.ts'
+
+const modules = ['overlay', 'br_netfilter']
+const modulesFile = '/etc/modules-load.d/kedge.conf'
+const settingsFile = '/etc/sysctl.d/90-kedge.conf'
+const settings: Readonly<Record<string, string>> = {
+  'net.ipv4.ip_forward': '1',
+  'net.bridge.bridge-nf-call-iptables': '1',
+  'net.bridge.bridge-nf-call-ip6tables': '1',
+}
+
+const asFile = () => Object.entries(settings).map(([name, value]) => `${name} = ${value}\n`).join('')
+
+/** The kernel modules and settings that Kubernetes' networking needs, now and after a reboot. */
+export async function checkKernel({ $, host }: TaskContext): Promise<Check> {
+  const found = (await $`sysctl -n ${Object.keys(settings)} 2>/dev/null`.nothrow()).stdout.trim().split('\n')
+  const wrong = Object.entries(settings).filter(([, value], index) => found[index] !== value)
+  if (wrong.length > 0) return pending(`${wrong.map(([name]) => name).join(', ')} not set`)
+  if ((await host.read(settingsFile)) !== asFile()) return pending(`${settingsFile} is not what kedge writes`)
+  if ((await host.read(modulesFile)) !== `${modules.join('\n')}\n`) return pending(`${modulesFile} is not what kedge writes`)
+  return done
+}
+
+export async function setUpKernel({ $, host }: TaskContext): Promise<void> {
+  await host.write(modulesFile, `${modules.join('\n')}\n`)
+  await host.write(settingsFile, asFile())
+  await $`modprobe -a ${modules} && sysctl -q -p ${settingsFile}`
+}

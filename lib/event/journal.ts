@@ -1,0 +1,87 @@
+import { Database } from 'bun:sqlite'
+import { TaskError } from './failure.ts'
+import type { Event, InstanceId } from './event.ts'
+
+/** Raised whenever the tables change; a journal with a higher one is left alone. */
+const journalVersion = 1
+
+/** What is known of one run without reading all its events. Times are ISO 8601 in UTC. */
+export type RunEntry = { readonly run: string; readonly startedAt: string; readonly result?: 'ok' | 'failed' | 'interrupted' }
+
+/**
+ * The lab's memory: every event but output and checks, one row each, on disk before `record` returns. It answers who did
+ * what, when and how it ended; whether something is so now is asked of the node, never of the journal.
+ */
+export type Journal = {
+  record(event: Event): void
+  /** Newest first. */
+  runs(): readonly RunEntry[]
+  /** In the order in which they happened; empty for an unknown run. */
+  events(run: string): readonly Event[]
+  /** The newest event of each instance that says how it ended, over all runs. */
+  lastEnds(): ReadonlyMap<InstanceId, Event>
+  close(): void
+}
+
+const isKept = (event: Event) => event.type !== 'task-output' && event.type !== 'task-checking'
+
+/** Opens or makes the journal at `path`. Throws a TaskError (`refused`) for one that a newer kedge has written. */
+export function openJournal(path: string, options: { readonly readOnly?: boolean } = {}): Journal {
+  const database = new Database(path, options.readOnly ? { readonly: true } : { create: true })
+  database.run('PRAGMA busy_timeout = 5000')
+  if (!options.readOnly) {
+    // WAL lets `status` and `logs -f` read while a run writes; FULL makes each commit survive a loss of power.
+    database.run('PRAGMA journal_mode = WAL')
+    database.run('PRAGMA synchronous = FULL')
+  }
+  const found = database.query('PRAGMA user_version').get() as { user_version: number }
+  if (found.user_version > journalVersion) {
+    database.close()
+    throw new TaskError({
+      kind: 'refused',
+      message: `${path} was written by a newer kedge (journal version ${found.user_version}, this one knows ${journalVersion})`,
+      cure: 'use the newer kedge for this lab, or give another folder with --state',
+    })
+  }
+  if (found.user_version < journalVersion && !options.readOnly) {
+    database.run(`CREATE TABLE IF NOT EXISTS events (
+      seq INTEGER PRIMARY KEY, run TEXT NOT NULL, at TEXT NOT NULL, type TEXT NOT NULL, instance TEXT, body TEXT NOT NULL)`)
+    database.run('CREATE INDEX IF NOT EXISTS events_run ON events (run)')
+    database.run('CREATE INDEX IF NOT EXISTS events_instance ON events (instance, type)')
+    database.run(`PRAGMA user_version = ${journalVersion}`)
+  }
+
+  const insert = options.readOnly
+    ? undefined
+    : database.query('INSERT INTO events (run, at, type, instance, body) VALUES (?, ?, ?, ?, ?)')
+  const parse = (row: unknown) => JSON.parse((row as { body: string }).body) as Event
+
+  return {
+    record(event) {
+      if (!insert) throw new Error('the journal is open for reading only')
+      if (!isKept(event)) return
+      insert.run(event.run, event.at, event.type, 'id' in event ? event.id : null, JSON.stringify(event))
+    },
+    runs() {
+      const rows = database
+        .query(
+          `SELECT s.run, s.at AS startedAt, json_extract(f.body, '$.result') AS result FROM events s
+           LEFT JOIN events f ON f.run = s.run AND f.type = 'run-finished'
+           WHERE s.type = 'run-started' ORDER BY s.seq DESC`,
+        )
+        .all() as { run: string; startedAt: string; result: RunEntry['result'] | null }[]
+      return rows.map(({ run, startedAt, result }) => ({ run, startedAt, ...(result ? { result } : {}) }))
+    },
+    events: (run) => database.query('SELECT body FROM events WHERE run = ? ORDER BY seq').all(run).map(parse),
+    lastEnds() {
+      const rows = database
+        .query(
+          `SELECT body FROM events WHERE seq IN (
+             SELECT max(seq) FROM events WHERE type IN ('task-finished', 'task-failed') GROUP BY instance)`,
+        )
+        .all()
+      return new Map(rows.map(parse).flatMap((event) => ('id' in event ? [[event.id, event] as const] : [])))
+    },
+    close: () => database.close(),
+  }
+}

@@ -1,0 +1,45 @@
+import { Database } from 'bun:sqlite'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { hostname } from 'node:os'
+import { join } from 'node:path'
+
+/** Who holds a lab, as it said of itself. */
+export type Holder = { readonly pid: number; readonly host: string; readonly since: string; readonly command: string }
+
+export type LabLock = { readonly ok: true; release(): void } | { readonly ok: false; readonly holder?: Holder }
+
+/**
+ * Takes the lab for one writer. The lock is SQLite's exclusive file lock, which the kernel drops with the process that
+ * holds it: a holder that was killed leaves nothing stale behind, whatever its pid has become since.
+ */
+export function lockLab(stateFolder: string, command: string): LabLock {
+  const holderFile = join(stateFolder, 'holder.json')
+  const database = new Database(join(stateFolder, 'lock.sqlite'), { create: true })
+  try {
+    database.run('PRAGMA busy_timeout = 0')
+    database.run('BEGIN EXCLUSIVE')
+  } catch (error) {
+    database.close()
+    if (!/locked|busy/i.test(String(error))) throw error
+    const holder = readHolder(holderFile)
+    return { ok: false, ...(holder ? { holder } : {}) }
+  }
+  const holder: Holder = { pid: process.pid, host: hostname(), since: new Date().toISOString(), command }
+  writeFileSync(holderFile, JSON.stringify(holder), { mode: 0o600 })
+  return {
+    ok: true,
+    release() {
+      database.run('ROLLBACK')
+      database.close()
+    },
+  }
+}
+
+function readHolder(file: string): Holder | undefined {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8')) as Holder
+  } catch {
+    // The holder has the lock and has not written its name yet.
+    return undefined
+  }
+}

@@ -1,0 +1,52 @@
+import { clusterOf, type NodeObject, whyNotReady } from '../distribution/cluster.ts'
+import { type Check, doneIf, firstPending, pending, type TaskContext } from '../task/task.ts'
+
+/** What stands between this edge and a finished join: seen from the cluster and from the edge itself. */
+export type EdgeState = {
+  readonly service: 'active' | 'inactive'
+  /** The three files that a successful join leaves. */
+  readonly hasCertificates: boolean
+  /** Anything at all in /etc/kubeedge: keadm join refuses then. */
+  readonly hasLeftovers: boolean
+  readonly node: NodeObject | undefined
+}
+
+export async function edgeState(ctx: TaskContext): Promise<EdgeState> {
+  const { $, node } = ctx
+  const service = (await $`systemctl is-active edgecore`.nothrow()).stdout.trim()
+  const certificates = await $`test -s /etc/kubeedge/ca/rootCA.crt && test -s /etc/kubeedge/certs/server.crt && test -s /etc/kubeedge/certs/server.key`.nothrow()
+  const leftovers = (await $`ls -A /etc/kubeedge 2>/dev/null`.nothrow()).stdout.trim()
+  return {
+    service: service === 'active' ? 'active' : 'inactive',
+    hasCertificates: certificates.exitCode === 0,
+    hasLeftovers: leftovers !== '',
+    node: await clusterOf(ctx).get<NodeObject>('node', node.name),
+  }
+}
+
+/** Joined means: edgecore runs here, and the cluster has the node Ready, in this KubeEdge version, with its labels. */
+export async function checkEdge(ctx: TaskContext): Promise<Check> {
+  const { node, topology } = ctx
+  const state = await edgeState(ctx)
+  return firstPending(
+    () => doneIf(state.service === 'active', state.hasLeftovers ? 'edgecore is not running' : 'not joined'),
+    () => doneIf(state.hasCertificates, 'edgecore has no certificates yet'),
+    () => {
+      const why = whyNotReady(state.node, node.name)
+      return why ? pending(why) : { done: true }
+    },
+    () => {
+      const version = state.node?.status?.nodeInfo?.kubeletVersion ?? 'none'
+      const wanted = `-kubeedge-v${topology.kubeedge.version}`
+      return doneIf(version.endsWith(wanted), `node ${node.name} reports version ${version}, not …${wanted}`)
+    },
+    () => {
+      const missing = missingLabels(state.node, node.labels)
+      return doneIf(missing.length === 0, `node ${node.name} lacks the labels ${missing.join(', ')}`)
+    },
+  )
+}
+
+/** The topology's labels that the node object does not carry, as `key=value`. */
+export const missingLabels = (object: NodeObject | undefined, wanted: Readonly<Record<string, string>>): readonly string[] =>
+  Object.entries(wanted).flatMap(([key, value]) => (object?.metadata.labels?.[key] === value ? [] : [`${key}=${value}`]))

@@ -1,0 +1,22 @@
+import { createHash } from 'node:crypto'
+import { clusterOf } from '../distribution/cluster.ts'
+import type { TaskContext } from '../task/task.ts'
+import { whyUnusable } from './token.ts'
+
+type SecretObject = { readonly data?: Readonly<Record<string, string>> }
+
+/** The token that the cluster holds now, and what is wrong with it if anything is. The token is a secret from here on. */
+export async function currentToken(ctx: TaskContext): Promise<{ readonly token: string; readonly why?: string }> {
+  const cluster = clusterOf(ctx)
+  const field = async (secret: string, key: string) => {
+    const object = await cluster.get<SecretObject>('-n', 'kubeedge', 'secret', secret)
+    return Buffer.from(object?.data?.[key] ?? '', 'base64')
+  }
+  const token = (await field('tokensecret', 'tokendata')).toString('utf8').trim()
+  if (token !== '') ctx.secret(token)
+  const caHash = createHash('sha256')
+    .update(await field('casecret', 'cadata'))
+    .digest('hex')
+  const why = whyUnusable(token, caHash, new Date())
+  return { token, ...(why ? { why } : {}) }
+}

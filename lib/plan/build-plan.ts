@@ -1,0 +1,89 @@
+import type { InstanceId } from '../event/event.ts'
+import { selectNodes } from '../topology/select-nodes.ts'
+import type { Need, Topology, Wiring } from '../topology/topology.ts'
+import type { Instance, Plan } from './plan.ts'
+
+/**
+ * Topology × wiring → every instance with what it waits for, in an order in which each comes after its needs. The loader
+ * has refused cycles and unknown names already, so this cannot fail.
+ */
+export function buildPlan(topology: Topology): Plan {
+  const wirings = new Map(topology.tasks.map((wiring) => [wiring.name, wiring]))
+  const nodesOf = new Map<string, readonly string[]>()
+  const nodeSets = new Map<string, ReadonlySet<string>>()
+  for (const wiring of topology.tasks) {
+    const names = wiring.removed ? [] : selectNodes(topology, wiring.on).map((node) => node.name)
+    nodesOf.set(wiring.name, names)
+    nodeSets.set(wiring.name, new Set(names))
+  }
+
+  // Waits that are the same for every node are worked out once per need, so that a plan stays linear in its nodes.
+  const everywhere = new Map<string, readonly InstanceId[]>()
+  const allInstances = (task: string) => {
+    let ids = everywhere.get(task)
+    if (!ids) {
+      ids = (nodesOf.get(task) ?? []).map((node): InstanceId => `${task}@${node}`)
+      everywhere.set(task, ids)
+    }
+    return ids
+  }
+
+  const waitsOf = (wiring: Wiring, node: string): readonly InstanceId[] => {
+    const waits = new Set<InstanceId>()
+    const seen = new Set<string>([wiring.name])
+    const add = (need: Need) => {
+      const target = wirings.get(need.task)
+      if (!target) return
+      const ids = need.on ? explicitInstances(need) : nodeSets.get(need.task)?.has(node) ? [`${need.task}@${node}` as const] : allInstances(need.task)
+      for (const id of ids) waits.add(id)
+      // A task that runs nowhere (taken out, or no node of its role) hands on what it would have waited for.
+      if (ids.length === 0 && !seen.has(need.task)) {
+        seen.add(need.task)
+        target.needs.forEach(add)
+      }
+    }
+    wiring.needs.forEach(add)
+    waits.delete(`${wiring.name}@${node}`)
+    return [...waits]
+  }
+
+  const explicitInstances = (need: Need): readonly InstanceId[] => {
+    if (need.on?.includes('all')) return allInstances(need.task)
+    const running = nodeSets.get(need.task)
+    return selectNodes(topology, need.on ?? [])
+      .filter((node) => running?.has(node.name))
+      .map((node): InstanceId => `${need.task}@${node.name}`)
+  }
+
+  const instances: Instance[] = []
+  for (const wiring of inNeedOrder(topology.tasks)) {
+    for (const node of nodesOf.get(wiring.name) ?? []) {
+      instances.push({
+        id: `${wiring.name}@${node}`,
+        task: wiring.name,
+        node,
+        phase: wiring.phase,
+        waitsFor: waitsOf(wiring, node),
+        timeoutSeconds: wiring.timeoutSeconds,
+        retries: wiring.retries,
+      })
+    }
+  }
+  return { lab: topology.lab, instances }
+}
+
+/** Each wiring after those it needs; otherwise in the order of the file. */
+function inNeedOrder(wirings: readonly Wiring[]): readonly Wiring[] {
+  const byName = new Map(wirings.map((wiring) => [wiring.name, wiring]))
+  const ordered = new Set<Wiring>()
+  const visit = (wiring: Wiring) => {
+    if (ordered.has(wiring)) return
+    for (const need of wiring.needs) {
+      const target = byName.get(need.task)
+      if (target) visit(target)
+    }
+    ordered.add(wiring)
+  }
+  wirings.forEach(visit)
+  return [...ordered]
+}

@@ -1,0 +1,160 @@
+import type { Emit } from '../event/event.ts'
+import type { Failure } from '../event/failure.ts'
+import { fieldsOf, type Instance } from '../plan/plan.ts'
+import type { Check, Task, TaskContext } from '../task/task.ts'
+import { isWorthRetrying, retryDelaySeconds } from './retry.ts'
+import type { World } from './world.ts'
+
+export type Ending =
+  | { readonly state: 'done' | 'already-done' | 'pending' | 'interrupted' }
+  | { readonly state: 'failed'; readonly failure: Failure }
+
+export type InstanceLimits = {
+  readonly dryRun?: boolean
+  readonly force?: boolean
+  /** In a dry run: something that this instance waits for is still to do, so its check may find nothing to look at. */
+  readonly afterPending: boolean
+}
+
+/** How long a stopped task may take to let go before the run goes on without it. */
+const graceSeconds = 10
+
+/** Check → run → check, with the task's timeout around each attempt. Emits the instance's events, last the one that ends it. */
+export async function runInstance(
+  instance: Instance,
+  world: World,
+  emit: Emit,
+  limits: InstanceLimits,
+  stop: AbortSignal,
+): Promise<Ending> {
+  const fields = fieldsOf(instance)
+  const began = world.now()
+  const seconds = () => (world.now() - began) / 1000
+  emit({ type: 'task-checking', ...fields })
+
+  for (let attempt = 1; ; attempt++) {
+    const ending = await oneAttempt(instance, world, emit, limits, stop, attempt)
+    switch (ending.state) {
+      case 'done':
+        emit({ type: 'task-finished', seconds: seconds(), ...fields })
+        return ending
+      case 'already-done':
+        emit({ type: 'task-skipped', because: 'already-done', seconds: seconds(), ...fields })
+        return ending
+      case 'pending':
+        emit({ type: 'task-pending', why: ending.why, seconds: seconds(), ...fields })
+        return { state: 'pending' }
+      case 'interrupted':
+        emit({ type: 'task-skipped', because: 'interrupted', seconds: seconds(), ...fields })
+        return ending
+      case 'failed': {
+        if (attempt > instance.retries || limits.dryRun || !isWorthRetrying(ending.failure)) {
+          emit({ type: 'task-failed', seconds: seconds(), failure: ending.failure, ...fields })
+          return ending
+        }
+        const inSeconds = retryDelaySeconds(attempt)
+        emit({ type: 'task-retrying', attempt, inSeconds, failure: ending.failure, ...fields })
+        // A rejected sleep means that the run was stopped; the next attempt notices that before it does anything.
+        await world.sleep(inSeconds, stop).catch(() => {})
+        break
+      }
+      default:
+        ending satisfies never
+    }
+  }
+}
+
+type AttemptEnding =
+  | { readonly state: 'done' | 'already-done' | 'interrupted' }
+  | { readonly state: 'pending'; readonly why: string }
+  | { readonly state: 'failed'; readonly failure: Failure }
+
+async function oneAttempt(
+  instance: Instance,
+  world: World,
+  emit: Emit,
+  limits: InstanceLimits,
+  stop: AbortSignal,
+  attempt: number,
+): Promise<AttemptEnding> {
+  if (stop.aborted) return { state: 'interrupted' }
+  const fields = fieldsOf(instance)
+  const controller = new AbortController()
+  const over = new AbortController()
+  const onStop = () => controller.abort()
+  stop.addEventListener('abort', onStop, { once: true })
+  world.sleep(instance.timeoutSeconds, over.signal).then(
+    () => controller.abort(),
+    () => {},
+  )
+  const isTimedOut = () => controller.signal.aborted && !stop.aborted
+
+  try {
+    const task = world.task(instance)
+    const context = world.context(instance, {
+      signal: controller.signal,
+      fields,
+      onOutput: (stream, text) => emit({ type: 'task-output', stream, text, ...fields }),
+    })
+    const start = (why: string) => emit({ type: 'task-started', why, attempt, ...fields })
+    return await lettingGo(checkRunCheck(task, context, limits, start), controller.signal, world)
+  } catch (error) {
+    if (stop.aborted) return { state: 'interrupted' }
+    if (isTimedOut()) return { state: 'failed', failure: timeoutFailure(instance, world.toFailure(error)) }
+    const failure = world.toFailure(error)
+    if (limits.dryRun && limits.afterPending) return { state: 'pending', why: 'after what it waits for' }
+    return { state: 'failed', failure }
+  } finally {
+    over.abort()
+    stop.removeEventListener('abort', onStop)
+  }
+}
+
+async function checkRunCheck(
+  task: Task,
+  context: TaskContext,
+  limits: InstanceLimits,
+  start: (why: string) => void,
+): Promise<AttemptEnding> {
+  const before = await task.check(context)
+  if (before.done && !limits.force) return { state: 'already-done' }
+  const why = whyOf(before)
+  if (limits.dryRun) return { state: 'pending', why }
+  context.signal.throwIfAborted()
+  start(why)
+  await task.run(context)
+  const after = await task.check(context)
+  if (after.done) return { state: 'done' }
+  return { state: 'failed', failure: { kind: 'still-pending', message: `ran, and yet: ${after.why}` } }
+}
+
+const whyOf = (check: Check) => (check.done ? 'forced' : check.why)
+
+function timeoutFailure(instance: Instance, { command, lastLines }: Failure): Failure {
+  return {
+    kind: 'timeout',
+    message: `not done within its timeout of ${instance.timeoutSeconds} s`,
+    ...(command ? { command } : {}),
+    ...(lastLines ? { lastLines } : {}),
+  }
+}
+
+/** The work's own result; once stopped, its commands get a grace to end, and a task that does not listen is left behind. */
+async function lettingGo<T>(work: Promise<T>, signal: AbortSignal, world: World): Promise<T> {
+  const settled = new AbortController()
+  const abandoned = new Promise<never>((_, reject) => {
+    const giveUp = () => {
+      world.sleep(graceSeconds, settled.signal).then(
+        () => reject(new DOMException('the task did not stop', 'AbortError')),
+        () => {},
+      )
+    }
+    if (signal.aborted) giveUp()
+    else signal.addEventListener('abort', giveUp, { once: true })
+  })
+  try {
+    return await Promise.race([work, abandoned])
+  } finally {
+    settled.abort()
+  }
+}

@@ -1,0 +1,27 @@
+import type { InstanceFields } from '../event/event.ts'
+import type { Failure } from '../event/failure.ts'
+import type { HostBinding } from '../host/host.ts'
+import type { Instance } from '../plan/plan.ts'
+import type { Task, TaskContext } from '../task/task.ts'
+
+/** All that a run takes from outside, so that a test can hand in its own tasks, hosts, time and chance. */
+export type World = {
+  /** kedge's version, for the journal. */
+  readonly version: string
+  readonly seed: number
+  task(instance: Instance): Task
+  context(instance: Instance, binding: InstanceBinding): TaskContext
+  /** What a thrown value means, with secrets masked. */
+  toFailure(error: unknown): Failure
+  /** Milliseconds from any fixed point. */
+  now(): number
+  /** Resolves after so many seconds, rejects when the signal fires. */
+  sleep(seconds: number, signal: AbortSignal): Promise<void>
+  /** Uniform in [0, 1). */
+  random(): number
+}
+
+export type InstanceBinding = Pick<HostBinding, 'signal'> & {
+  readonly fields: InstanceFields
+  readonly onOutput: (stream: 'command' | 'stdout' | 'stderr' | 'note', line: string) => void
+}

@@ -1,0 +1,13 @@
+import type { TaskContext } from '../task/task.ts'
+
+/**
+ * Kubernetes' network add-ons put their CNI plug-ins into /opt/cni/bin and expect the standard ones there; Debian's
+ * package has those in /usr/lib/cni. One folder for both.
+ */
+export async function setUpCniFolder({ $ }: TaskContext): Promise<void> {
+  await $`mkdir -p /opt/cni/bin /etc/cni/net.d
+for plugin in /usr/lib/cni/*; do
+  [ -x "$plugin" ] || continue
+  [ -e "/opt/cni/bin/$(basename "$plugin")" ] || ln -s "$plugin" /opt/cni/bin/
+done`
+}

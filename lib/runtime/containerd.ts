@@ -1,0 +1,113 @@
+import { installPackages, missingPackages } from '../bundle/os-packages.ts'
+import { doneIf, firstPending, pending, type TaskContext } from '../task/task.ts'
+import { setUpCniFolder } from './cni-folder.ts'
+import type { Runtime } from './runtime.ts'
+import { sandboxImage } from './sandbox-image.ts'
+
+const packages = ['containerd', 'runc', 'containernetworking-plugins']
+const configFile = '/etc/containerd/config.toml'
+
+export const containerd: Runtime = {
+  endpoint: 'unix:///run/containerd/containerd.sock',
+  service: 'containerd',
+
+  async checkInstalled(ctx) {
+    const version = await ctx.$`containerd --version`.nothrow()
+    if (version.exitCode !== 0) {
+      const missing = await missingPackages(ctx, packages)
+      return pending(`${missing.join(', ') || 'containerd'} not installed`)
+    }
+    const active = await ctx.$`systemctl is-active containerd`.nothrow()
+    return doneIf(active.stdout.trim() === 'active', `containerd is ${active.stdout.trim() || 'not a service'}`)
+  },
+
+  async install(ctx) {
+    await installPackages(ctx, 'containerd', packages)
+    await setUpCniFolder(ctx)
+    await ctx.$`systemctl enable --now containerd`
+  },
+
+  checkConfigured(ctx) {
+    return firstPending(
+      async () => {
+        const active = (await ctx.$`systemctl is-active containerd`.nothrow()).stdout.trim()
+        return doneIf(active === 'active', `containerd is ${active || 'not a service'}`)
+      },
+      async () => {
+        const found = await ctx.host.read(configFile)
+        return doneIf(found === (await wantedConfig(ctx)), `${configFile} is not what kedge writes`)
+      },
+      async () => {
+        // What containerd itself makes of its files, defaults and imports included.
+        const dump = (await ctx.$`containerd config dump`).stdout
+        return doneIf(/SystemdCgroup = true/.test(dump), 'the cgroup driver is not systemd')
+      },
+      async () => {
+        const plugins = await ctx.$`ctr plugins ls`.nothrow()
+        return doneIf(/\bcri\b.*\bok\b/.test(plugins.stdout), 'the CRI plug-in does not answer')
+      },
+    )
+  },
+
+  async configure(ctx) {
+    const { $, host } = ctx
+    const aside = `${configFile}.kedge`
+    await host.write(aside, await wantedConfig(ctx))
+    await $`test -e ${configFile}.orig || cp -p ${configFile} ${configFile}.orig 2>/dev/null || true`
+    // Stop, rename, start: should this be cut off, a containerd that runs has read the file that is there.
+    await $`systemctl stop containerd && mv -f ${aside} ${configFile} && systemctl enable --now containerd`
+  },
+
+  async imageNames({ $ }) {
+    return (await $`ctr -n k8s.io images ls -q`).lines()
+  },
+
+  async importImage({ $ }, archivePath) {
+    // The namespace matters: the CRI sees k8s.io only.
+    await $`ctr -n k8s.io images import ${archivePath}`
+  },
+}
+
+/** The configuration for the containerd that is installed: 2.x renamed the plug-ins with the file's version 3. */
+async function wantedConfig(ctx: TaskContext): Promise<string> {
+  const version = (await ctx.$`containerd --version`).stdout
+  const major = Number(/\bv?(\d+)\.\d+\.\d+/.exec(version)?.[1] ?? '1')
+  return containerdConfig(major, sandboxImage(ctx))
+}
+
+/** config.toml with systemd as cgroup driver and one sandbox image. `major` is containerd's. Additions of the user's go into conf.d. */
+export function containerdConfig(major: number, sandbox: string): string {
+  const v2 = `version = 2
+imports = ["/etc/containerd/conf.d/*.toml"]
+
+[plugins."io.containerd.grpc.v1.cri"]
+  sandbox_image = "${sandbox}"
+
+[plugins."io.containerd.grpc.v1.cri".cni]
+  bin_dir = "/opt/cni/bin"
+  conf_dir = "/etc/cni/net.d"
+
+[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
+  runtime_type = "io.containerd.runc.v2"
+
+[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
+  SystemdCgroup = true
+`
+  const v3 = `version = 3
+imports = ["/etc/containerd/conf.d/*.toml"]
+
+[plugins.'io.containerd.cri.v1.images'.pinned_images]
+  sandbox = "${sandbox}"
+
+[plugins.'io.containerd.cri.v1.runtime'.cni]
+  bin_dir = "/opt/cni/bin"
+  conf_dir = "/etc/cni/net.d"
+
+[plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.runc]
+  runtime_type = "io.containerd.runc.v2"
+
+[plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.runc.options]
+  SystemdCgroup = true
+`
+  return major >= 2 ? v3 : v2
+}

@@ -1,0 +1,67 @@
+import { installPackages, missingPackages } from '../bundle/os-packages.ts'
+import { doneIf, firstPending, pending, type TaskContext } from '../task/task.ts'
+import { setUpCniFolder } from './cni-folder.ts'
+import type { Runtime } from './runtime.ts'
+import { sandboxImage } from './sandbox-image.ts'
+
+const packages = ['cri-o', 'runc', 'conmon', 'containernetworking-plugins', 'skopeo']
+const dropIn = '/etc/crio/crio.conf.d/90-kedge.conf'
+
+const isActive = async ({ $ }: TaskContext) => {
+  const state = (await $`systemctl is-active crio`.nothrow()).stdout.trim()
+  return doneIf(state === 'active', `crio is ${state || 'not a service'}`)
+}
+
+export const crio: Runtime = {
+  endpoint: 'unix:///var/run/crio/crio.sock',
+  service: 'crio',
+
+  async checkInstalled(ctx) {
+    const version = await ctx.$`crio --version`.nothrow()
+    if (version.exitCode === 0) return isActive(ctx)
+    const missing = await missingPackages(ctx, packages)
+    return pending(`${missing.join(', ') || 'crio'} not installed`)
+  },
+
+  async install(ctx) {
+    await installPackages(ctx, 'cri-o', packages)
+    await setUpCniFolder(ctx)
+    await ctx.$`systemctl enable --now crio`
+  },
+
+  checkConfigured(ctx) {
+    return firstPending(
+      () => isActive(ctx),
+      async () => doneIf((await ctx.host.read(dropIn)) === crioConfig(sandboxImage(ctx)), `${dropIn} is not what kedge writes`),
+    )
+  },
+
+  async configure(ctx) {
+    const aside = `${dropIn}.kedge`
+    await ctx.host.write(aside, crioConfig(sandboxImage(ctx)))
+    await ctx.$`systemctl stop crio && mv -f ${aside} ${dropIn} && systemctl enable --now crio`
+  },
+
+  async imageNames({ $ }) {
+    const { images } = JSON.parse((await $`crictl --runtime-endpoint ${crio.endpoint} images -o json`).stdout) as {
+      images: readonly { readonly repoTags: readonly string[] }[]
+    }
+    return images.flatMap((image) => image.repoTags)
+  },
+
+  async importImage({ $ }, archivePath, name) {
+    await $`skopeo copy ${`docker-archive:${archivePath}`} ${`containers-storage:${name}`}`
+  },
+}
+
+/** The drop-in with systemd as cgroup manager and one pause image. */
+export const crioConfig = (sandbox: string): string => `[crio.runtime]
+cgroup_manager = "systemd"
+conmon_cgroup = "system.slice"
+
+[crio.image]
+pause_image = "${sandbox}"
+
+[crio.network]
+plugin_dirs = ["/opt/cni/bin"]
+`

@@ -1,0 +1,25 @@
+import type { Check, TaskContext } from '../task/task.ts'
+import type { RuntimeName } from '../topology/topology.ts'
+import { containerd } from './containerd.ts'
+import { crio } from './cri-o.ts'
+
+/** What differs between container runtimes; a task asks for `runtimeOf(ctx)` and never for a name. */
+export type Runtime = {
+  /** The CRI endpoint, as kubeadm and keadm take it. */
+  readonly endpoint: string
+  /** The systemd unit. */
+  readonly service: string
+  checkInstalled(ctx: TaskContext): Promise<Check>
+  install(ctx: TaskContext): Promise<void>
+  /** systemd as cgroup driver, the bundle's sandbox image, running with exactly that configuration. */
+  checkConfigured(ctx: TaskContext): Promise<Check>
+  configure(ctx: TaskContext): Promise<void>
+  /** Full names with tag, of what the CRI sees. */
+  imageNames(ctx: TaskContext): Promise<readonly string[]>
+  /** Imports a docker-archive that lies on the node under the name it carries. */
+  importImage(ctx: TaskContext, archivePath: string, name: string): Promise<void>
+}
+
+const runtimes: Record<RuntimeName, Runtime> = { containerd, 'cri-o': crio }
+
+export const runtimeOf = ({ node }: Pick<TaskContext, 'node'>): Runtime => runtimes[node.runtime]

@@ -1,0 +1,20 @@
+import { doneIf, task } from '../lib/task/task.ts'
+
+/** Kubernetes refuses to start with swap on, and the scheduler's promises are void with it. */
+export default task({
+  description: 'Turn swap off, now and at every boot',
+  step: 3,
+
+  async check({ $ }) {
+    const active = (await $`swapon --noheadings --show=NAME`).lines()
+    const atBoot = (await $`awk '!/^#/ && $3 == "swap"' /etc/fstab`).lines()
+    return doneIf(active.length + atBoot.length === 0, `swap on: ${active.join(', ') || 'in /etc/fstab'}`)
+  },
+
+  async run({ $ }) {
+    // systemd makes units for swap partitions that it finds by itself; a masked one stays off.
+    await $`systemctl list-units --type=swap --state=active --plain --no-legend | awk '{print $1}' | xargs -r systemctl mask --quiet`
+    await $`swapoff --all`
+    await $`sed -i.kedge -E '/^[^#]+[[:space:]]swap[[:space:]]/ s/^/# /' /etc/fstab`
+  },
+})

@@ -1,0 +1,28 @@
+import { clusterOf } from '../lib/distribution/cluster.ts'
+import { restartCloudCore } from '../lib/kubeedge/cloudcore.ts'
+import { currentToken } from '../lib/kubeedge/tokens.ts'
+import { done, pending, type TaskContext, task } from '../lib/task/task.ts'
+import { untilDone } from '../lib/task/until-done.ts'
+
+/** CloudCore's refresh ends for good after one failure and then serves an expired token; only a restart makes a new one. */
+export default task({
+  description: "Get CloudCore's join token, and make sure that it can still be used",
+  step: 9,
+  check: hasUsableToken,
+
+  async run(ctx) {
+    const { token } = await currentToken(ctx)
+    if (token !== '') {
+      const cluster = clusterOf(ctx)
+      ctx.say('restarting CloudCore for a new token')
+      await cluster.run('-n', 'kubeedge', 'delete', 'secret', 'tokensecret', '--ignore-not-found')
+      await restartCloudCore(cluster)
+    }
+    await untilDone(ctx, () => hasUsableToken(ctx))
+  },
+})
+
+async function hasUsableToken(ctx: TaskContext) {
+  const { why } = await currentToken(ctx)
+  return why ? pending(why) : done
+}

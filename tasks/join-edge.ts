@@ -1,0 +1,31 @@
+import { clusterOf } from '../lib/distribution/cluster.ts'
+import { setUpEdgeNetwork } from '../lib/kubeedge/edge-network.ts'
+import { checkEdge, edgeState, missingLabels } from '../lib/kubeedge/edge-state.ts'
+import { joinEdge, tokenFile } from '../lib/kubeedge/join.ts'
+import { resetEdge } from '../lib/kubeedge/reset-edge.ts'
+import { task } from '../lib/task/task.ts'
+import { untilDone } from '../lib/task/until-done.ts'
+
+/** keadm's success means that certificates arrived; joined means that the cluster has the node Ready. */
+export default task({
+  description: 'Join the edge to CloudCore on its own LAN, and wait until its node is Ready',
+  step: 12,
+  check: (ctx) => checkEdge(ctx),
+
+  async run(ctx) {
+    const { $, node } = ctx
+    const state = await edgeState(ctx)
+    if (state.hasCertificates && state.node) {
+      await $`systemctl enable --now edgecore`
+    } else {
+      if (state.hasLeftovers || state.service === 'active' || state.node) await resetEdge(ctx, state)
+      await joinEdge(ctx)
+    }
+    await $`rm -f ${tokenFile}`
+    await setUpEdgeNetwork(ctx)
+    const cluster = clusterOf(ctx)
+    const labels = missingLabels(await cluster.get('node', node.name), node.labels)
+    if (labels.length > 0) await cluster.run('label', 'node', node.name, '--overwrite', ...labels)
+    await untilDone(ctx, () => checkEdge(ctx))
+  },
+})

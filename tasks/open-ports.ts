@@ -1,0 +1,25 @@
+import { activeFirewalls } from '../lib/firewall/firewall.ts'
+import { portName, requiredPorts } from '../lib/kubeedge/ports.ts'
+import { doneIf, firstPending, task } from '../lib/task/task.ts'
+
+/** Edges come in on CloudHub's ports; a firewall that drops them makes every join time out without a word. */
+export default task({
+  description: 'Open the ports that edges and the cluster need, now and at every boot',
+  step: 2,
+
+  async check(ctx) {
+    const firewalls = await activeFirewalls(ctx)
+    return firstPending(
+      ...firewalls.map((firewall) => async () => {
+        const closed = await firewall.closed(ctx, requiredPorts(ctx.node))
+        return doneIf(closed.length === 0, `${firewall.name} keeps ${closed.map(portName).join(', ')} closed`)
+      }),
+    )
+  },
+
+  async run(ctx) {
+    for (const firewall of await activeFirewalls(ctx)) {
+      await firewall.open(ctx, await firewall.closed(ctx, requiredPorts(ctx.node)))
+    }
+  },
+})

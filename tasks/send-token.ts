@@ -1,0 +1,22 @@
+import { edgeState } from '../lib/kubeedge/edge-state.ts'
+import { tokenFile } from '../lib/kubeedge/join.ts'
+import { currentToken } from '../lib/kubeedge/tokens.ts'
+import { done, doneIf, task } from '../lib/task/task.ts'
+
+/** The token is asked for anew each time: it is good for a day at most, and a stored one may be from another CA. */
+export default task({
+  description: 'Send the join token to the edge, unless it has joined already',
+  step: 11,
+
+  async check(ctx) {
+    const { service, hasCertificates, node } = await edgeState(ctx)
+    if (service === 'active' && hasCertificates && node) return done
+    const { token } = await currentToken(ctx)
+    return doneIf((await ctx.host.read(tokenFile))?.trim() === token && token !== '', 'the edge does not have the current token')
+  },
+
+  async run(ctx) {
+    const { token } = await currentToken(ctx)
+    await ctx.host.write(tokenFile, ctx.secret(token), { mode: 0o600 })
+  },
+})

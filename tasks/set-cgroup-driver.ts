@@ -1,0 +1,10 @@
+import { runtimeOf } from '../lib/runtime/runtime.ts'
+import { task } from '../lib/task/task.ts'
+
+/** kubelet, edgecore and the runtime must agree; systemd owns the cgroup tree, so it is the one that all of them use. */
+export default task({
+  description: "Make systemd the runtime's cgroup driver, with the bundle's sandbox image",
+  step: 5,
+  check: (ctx) => runtimeOf(ctx).checkConfigured(ctx),
+  run: (ctx) => runtimeOf(ctx).configure(ctx),
+})
