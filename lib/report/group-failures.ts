@@ -1,0 +1,60 @@
+import type { Failure } from '../event/failure.ts'
+import { cleanLine } from './clean-line.ts'
+import type { InstanceRecord } from './fold-run.ts'
+
+/** Failures of one task that differ in nothing but the node; the first stands for all. */
+export type FailureGroup = {
+  readonly first: InstanceRecord
+  readonly failure: Failure
+  readonly instances: readonly InstanceRecord[]
+  /** What any of them held back. */
+  readonly heldBack: readonly InstanceRecord[]
+}
+
+/** In the order of the first failure of each group. */
+export function groupFailures(instances: readonly InstanceRecord[]): readonly FailureGroup[] {
+  const failed = instances.filter(({ state }) => state === 'failed')
+  const byRoot = heldBackByRoot(instances)
+  return [...Map.groupBy(failed, sameness).values()].flatMap((group) => {
+    const [first] = group
+    if (!first) return []
+    const failure = first.failure ?? { kind: 'bug', message: 'failed' }
+    return [{ first, failure, instances: group, heldBack: group.flatMap(({ id }) => byRoot.get(id) ?? []) }]
+  })
+}
+
+/** What two failures must share to be told once: all but the node's own name and addresses. */
+function sameness({ task, node, failure }: InstanceRecord): string {
+  const anywhere = (text = '') => text.replaceAll(node, '<node>').replace(/\b\d{1,3}(\.\d{1,3}){3}\b/g, '<address>')
+  const { kind, exitCode, signal, message, command, cause } = failure ?? {}
+  return JSON.stringify([task, kind, exitCode, signal, anywhere(message), anywhere(command), anywhere(cause)])
+}
+
+/** An instance may be held back by one that was itself held back: the one that failed answers for both. */
+function heldBackByRoot(instances: readonly InstanceRecord[]): ReadonlyMap<string, readonly InstanceRecord[]> {
+  const causes = new Map(
+    instances.flatMap(({ id, state, cause }) => (state === 'held-back' && cause ? [[id as string, cause]] : [])),
+  )
+  const rootOf = (id: string): string => {
+    let root = id
+    const passed = new Set<string>()
+    for (let cause = causes.get(root); cause && !passed.has(cause); cause = causes.get(root)) {
+      passed.add(cause)
+      root = cause
+    }
+    return root
+  }
+  return Map.groupBy(
+    instances.filter(({ state }) => state === 'held-back'),
+    ({ id }) => rootOf(id),
+  )
+}
+
+/** `edge-1, edge-2, edge-10 and 197 more`. */
+export function listNodes(instances: readonly InstanceRecord[], atMost = 6): string {
+  const nodes = [...new Set(instances.map(({ node }) => cleanLine(node)))].sort(byNumber)
+  if (nodes.length <= atMost) return nodes.join(', ')
+  return `${nodes.slice(0, atMost - 1).join(', ')} and ${nodes.length - atMost + 1} more`
+}
+
+const byNumber = new Intl.Collator('en', { numeric: true }).compare
