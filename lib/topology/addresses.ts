@@ -79,3 +79,10 @@ export function advertiseAddresses(topology: Topology): string[] {
   const seenByEdges = edges.map((edge) => cloudcoreAddress(topology, edge))
   return [...new Set([cloudAddress(topology, controlPlane(topology)), ...seenByEdges])]
 }
+
+/** The edge's own address on the LAN where it reaches CloudCore; undefined where the file does not say. */
+export function addressToCloud(topology: Topology, edge: Node): string | undefined {
+  if (edge.cloudcore) return undefined
+  const master = controlPlane(topology)
+  return lansOf(topology, edge).find(({ network }) => addressOn(master, network))?.address
+}

@@ -5,7 +5,7 @@
 export function nearest(word: string, candidates: Iterable<string>): string | undefined {
   const wanted = fold(word)
   if (wanted === '' || wanted.length > longest) return undefined
-  const tolerance = Math.max(1, Math.floor((wanted.length - 1) / 3))
+  const tolerance = wanted.length === 1 ? 0 : Math.max(1, Math.floor((wanted.length - 1) / 3))
   let best: { readonly candidate: string; readonly distance: number } | undefined
   for (const candidate of candidates) {
     const limit = best ? best.distance - 1 : tolerance

@@ -51,7 +51,9 @@ export const machineKeys = {
   memory: Type.Optional(
     size('Memory, in MiB, GiB or TiB.', { default: defaults.machine.memory, examples: ['4GiB', '2048MiB'] }),
   ),
-  disk: Type.Optional(size('Size of the root disk, in whole GiB.', { default: defaults.machine.disk, examples: ['20GiB'] })),
+  disk: Type.Optional(
+    size('Size of the root disk, in whole GiB.', { default: defaults.machine.disk, examples: ['20GiB'] }),
+  ),
 }
 
 export const machineSchema = { examples: [defaults.machine] }
@@ -63,7 +65,9 @@ const sshKeys = {
     pattern: '^[A-Za-z0-9_:][A-Za-z0-9._:%-]*$',
     examples: ['10.0.0.7'],
   }),
-  port: Type.Optional(Type.Integer({ description: 'TCP port.', minimum: 1, maximum: 65535, default: defaults.ssh.port })),
+  port: Type.Optional(
+    Type.Integer({ description: 'TCP port.', minimum: 1, maximum: 65535, default: defaults.ssh.port }),
+  ),
   user: Type.Optional(
     Type.String({
       title: 'user name',
@@ -76,7 +80,8 @@ const sshKeys = {
   key: Type.Optional(
     Type.String({
       title: 'path',
-      description: 'Private key, relative to this file or from `~/`. Without it the agent and the usual keys are tried.',
+      description:
+        'Private key, relative to this file or from `~/`. Without it the agent and the usual keys are tried.',
       pattern: '\\S',
       examples: ['~/.ssh/id_ed25519'],
     }),

@@ -53,7 +53,7 @@ const entrySchema = Type.Object(
     needs: Type.Optional(
       Type.Array(needSchema, {
         description:
-          "What it waits for. A task that also runs on the same node is waited for on that node only, any other one everywhere.",
+          'What it waits for. A task that also runs on the same node is waited for on that node only, any other one everywhere.',
         default: [],
       }),
     ),
@@ -81,9 +81,12 @@ const entrySchema = Type.Object(
       }),
     ),
     env: Type.Optional(mapOf(scalar('Value of the variable.'), 'Environment variables for its commands.')),
-    sh: Type.Optional(command('The task as a bash command.', "curl -fsS http://files/model.bin -o /opt/model.bin")),
+    sh: Type.Optional(command('The task as a bash command.', 'curl -fsS http://files/model.bin -o /opt/model.bin')),
     check: Type.Optional(
-      command('A bash command that ends with 0 where `sh` has nothing to do. Without it `sh` always runs.', 'test -s /opt/model.bin'),
+      command(
+        'A bash command that ends with 0 where `sh` has nothing to do. Without it `sh` always runs.',
+        'test -s /opt/model.bin',
+      ),
     ),
     script: Type.Optional(
       Type.String({

@@ -110,9 +110,15 @@ export const fileSchema = Type.Object(
     hypervisor: Type.Optional(hypervisorSchema),
     networks: Type.Optional(mapOf(networkSchema, 'LANs by name.')),
     machine: Type.Optional(
-      Type.Object(machineKeys, { ...closed, ...machineSchema, description: 'For every VM that does not say otherwise.' }),
+      Type.Object(machineKeys, {
+        ...closed,
+        ...machineSchema,
+        description: 'For every VM that does not say otherwise.',
+      }),
     ),
-    nodes: Type.Optional(mapOf(nodeSchema, 'VMs and machines by name; the name is the host name and the Kubernetes node name.')),
+    nodes: Type.Optional(
+      mapOf(nodeSchema, 'VMs and machines by name; the name is the host name and the Kubernetes node name.'),
+    ),
     runtime: Type.Optional(
       Type.Object({ name: Type.Optional(runtimeName) }, { ...closed, description: 'The container runtime.' }),
     ),

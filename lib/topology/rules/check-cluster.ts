@@ -1,0 +1,129 @@
+import { compatibilities, fits, minorOf, whatFits } from '../compatibility.ts'
+import type { Draft, NodeDraft } from '../draft.ts'
+import { parseAddress } from '../ipv4.ts'
+import type { Complaint } from '../yaml-file.ts'
+import { quoted } from '../yaml-values.ts'
+
+export type Versions = { readonly kubernetes: string; readonly kubeedge: string }
+
+/** What makes the nodes one KubeEdge system: one control plane, a way to it for everybody, versions that go together. */
+export function* checkCluster(draft: Draft, defaultVersions: Versions): Iterable<Complaint> {
+  if (!draft.isCluster) return
+  const masters = draft.nodes.filter(({ role }) => role === 'control-plane')
+  const [master, ...others] = masters
+  for (const other of others) {
+    yield {
+      path: ['nodes', other.name, 'role'],
+      message: `a second control plane; ${quoted(master?.name)} is one already`,
+      hint: 'kedge builds labs with one; make this one a `worker`',
+    }
+  }
+  if (!master) yield* complainOfNoMaster(draft)
+  else if (others.length === 0) yield* checkPaths(master, draft)
+  yield* checkVersions(draft, defaultVersions)
+}
+
+function* complainOfNoMaster(draft: Draft): Iterable<Complaint> {
+  const hint = 'one node needs `role: control-plane`'
+  if (!draft.file.has(['nodes'])) yield { path: ['nodes'], message: '`nodes` is missing', hint }
+  else if (draft.raw.nodes && draft.nodes.every(({ role }) => role !== undefined)) {
+    yield { path: ['nodes'], mark: 'key', message: 'no node is the control plane', hint }
+  }
+}
+
+function* checkPaths(master: NodeDraft, draft: Draft): Iterable<Complaint> {
+  const masterLans = new Set(master.lans)
+  const workers = draft.nodes.filter(({ role, hasSoundNetworks }) => role === 'worker' && hasSoundNetworks)
+  if (!master.hasSoundNetworks) return
+  for (const edge of draft.nodes) {
+    if (edge.role !== 'edge' || !edge.hasSoundNetworks || draft.file.has(['nodes', edge.name, 'cloudcore'])) continue
+    if (edge.lans.some((lan) => masterLans.has(lan))) continue
+    yield {
+      path: networksOf(edge, draft),
+      mark: 'key',
+      message: `the edge ${quoted(edge.name)} has no path to the control plane ${quoted(master.name)}: they share no LAN`,
+      hint: edge.isVm
+        ? 'put both on one network; the management network does not count'
+        : 'put both on one network, or give this node `cloudcore: <address>`',
+    }
+  }
+
+  // Kubernetes' own traffic needs one LAN that all cloud nodes are on; each worker narrows the choice.
+  let shared = new Set(masterLans)
+  for (const worker of workers) {
+    const common = new Set(worker.lans.filter((lan) => shared.has(lan)))
+    if (common.size > 0) shared = common
+    else if (!isAddressedBySsh(worker) || !isAddressedBySsh(master)) {
+      const isAlone = !worker.lans.some((lan) => masterLans.has(lan))
+      yield {
+        path: networksOf(worker, draft),
+        mark: 'key',
+        message: isAlone
+          ? `the worker ${quoted(worker.name)} has no path to the control plane ${quoted(master.name)}: they share no LAN`
+          : `the worker ${quoted(worker.name)} is not on the LAN that the other cloud nodes share`,
+        hint: isAlone
+          ? 'put both on one network; the management network does not count'
+          : `put it on ${[...shared].map(quoted).join(' or ')}`,
+      }
+    }
+  }
+  yield* checkSshAddresses([master, ...workers], draft)
+}
+
+/** An existing machine on no network of the file is known in the cluster by the address that SSH uses. */
+const isAddressedBySsh = ({ isVm, lans }: NodeDraft): boolean => !isVm && lans.length === 0
+
+function* checkSshAddresses(cloud: readonly NodeDraft[], draft: Draft): Iterable<Complaint> {
+  for (const node of cloud) {
+    const host = node.raw.ssh?.host
+    if (!isAddressedBySsh(node)) {
+      if (node.isVm && node.role === 'control-plane' && node.lans.length === 0) {
+        const message = `the control plane ${quoted(node.name)} is on no LAN but the management network`
+        yield {
+          path: networksOf(node, draft),
+          mark: 'key',
+          message,
+          hint: 'put it on a network with each of the others',
+        }
+      }
+    } else if (host !== undefined && parseAddress(host) === undefined) {
+      yield {
+        path: ['nodes', node.name, 'ssh', 'host'],
+        message: `${quoted(host)} is a name, but Kubernetes must be told the IPv4 address of ${quoted(node.name)}`,
+        hint: 'write the address here, or give the node `networks`',
+      }
+    }
+  }
+}
+
+const networksOf = ({ name }: NodeDraft, { file }: Draft): readonly string[] =>
+  file.has(['nodes', name, 'networks']) ? ['nodes', name, 'networks'] : ['nodes', name]
+
+function* checkVersions({ file, raw }: Draft, defaultVersions: Versions): Iterable<Complaint> {
+  const kubernetesPath = ['kubernetes', 'version']
+  const kubeedgePath = ['kubeedge', 'version']
+  const kubernetes = file.has(kubernetesPath) ? raw.kubernetes?.version : defaultVersions.kubernetes
+  const kubeedge = file.has(kubeedgePath) ? raw.kubeedge?.version : defaultVersions.kubeedge
+  if (kubernetes?.includes('+') && (raw.kubernetes?.distribution ?? 'kubeadm') === 'kubeadm') {
+    yield {
+      path: kubernetesPath,
+      message: `${quoted(kubernetes)} is a version of K3s`,
+      hint: 'set `distribution: k3s`, or leave the suffix out',
+    }
+  }
+  if (kubeedge === undefined) return
+  if (!compatibilities.some((row) => row.kubeedge === minorOf(kubeedge))) {
+    const [first, last] = [compatibilities[0], compatibilities.at(-1)]
+    yield {
+      path: kubeedgePath,
+      message: `KubeEdge ${kubeedge} is not supported`,
+      hint: `kedge knows KubeEdge ${first?.kubeedge} to ${last?.kubeedge}`,
+    }
+  } else if (kubernetes !== undefined && !fits(kubeedge, kubernetes)) {
+    yield {
+      path: file.has(kubernetesPath) ? kubernetesPath : kubeedgePath,
+      message: `KubeEdge ${kubeedge} does not go with Kubernetes ${kubernetes}`,
+      hint: whatFits(kubeedge, kubernetes),
+    }
+  }
+}

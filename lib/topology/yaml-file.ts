@@ -1,0 +1,133 @@
+import { type Document, isScalar, parseDocument, type YAMLError } from 'yaml'
+import { makeSource, placeAt, problemAt, type Source } from './source.ts'
+import type { Place, Problem } from './topology.ts'
+import { extent, type Path, readValues, type YamlValues } from './yaml-values.ts'
+
+/** A complaint about a key or a value, before it is looked up where that stands. */
+export type Complaint = {
+  readonly path: Path
+  /** What the caret marks: the value (the default), or the last key of the path. */
+  readonly mark?: 'key' | 'value'
+  readonly message: string
+  readonly hint?: string | undefined
+}
+
+/** A YAML file that was read without a syntax error: its values, and where each of them stands. */
+export type YamlFile = {
+  readonly source: Source
+  readonly value: unknown
+  /** Whether the file says something at this path. */
+  has(path: Path): boolean
+  /** A scalar as it is written: `1.10` and not 1.1. */
+  textOf(path: Path): string | undefined
+  /** Where the key (or the item of a list) at this path stands. */
+  placeOf(path: Path): Place
+  /** The complaint in its place; about what is not in the file, at the entry that ought to hold it. */
+  problem(complaint: Complaint): Problem
+}
+
+const largest = 2 * 1024 * 1024
+const mostSyntaxErrors = 20
+
+/** The file's values, unless its text is no single sound YAML document. Problems can come with values: a key that stands twice. */
+export function readYaml(
+  file: string,
+  text: string,
+): { readonly yaml?: YamlFile; readonly problems: readonly Problem[] } {
+  const source = makeSource(file, text.startsWith('\uFEFF') ? text.slice(1) : text)
+  const problems: Problem[] = []
+  const tell = (start: number, end: number, message: string, hint?: string): void =>
+    void problems.push(problemAt(source, start, end, message, hint))
+
+  if (source.text.length > largest) {
+    tell(0, 0, `this file is larger than ${largest / 1024 / 1024} MiB, too large for a lab`)
+    return { problems }
+  }
+  tellControlCharacters(source.text, tell)
+  if (problems.length > 0) return { problems }
+  const document = parseDocument(source.text, { uniqueKeys: false, prettyErrors: false, logLevel: 'silent' })
+  tellSyntax(document, tell)
+  if (problems.length > 0) return { problems }
+
+  const values = readValues(document, tell)
+  return values.value === undefined ? { problems } : { yaml: yamlFile(source, values), problems }
+}
+
+function yamlFile(source: Source, values: YamlValues): YamlFile {
+  function problem({ path, mark = 'value', message, hint }: Complaint): Problem {
+    const found = values.find(path)
+    const [start, end] = found
+      ? mark === 'key'
+        ? extent(found.key, found.value)
+        : widest(extent(found.value, found.key), extent(found.key, found.value))
+      : [0, 0]
+    if (found || path.length === 0) return problemAt(source, start, end, message, hint)
+    return problem({ path: path.slice(0, -1), mark: 'key', message, hint })
+  }
+  return {
+    source,
+    value: values.value,
+    has: (path) => values.find(path) !== undefined,
+    textOf(path) {
+      const { value } = values.find(path) ?? {}
+      if (!isScalar(value) || value.value === null) return undefined
+      return typeof value.value === 'string' ? value.value : value.source
+    },
+    placeOf(path) {
+      const found = values.find(path)
+      return { file: source.file, ...placeAt(source, extent(found?.key, found?.value)[0]) }
+    },
+    problem,
+  }
+}
+
+/** A value that takes no room (`key:` and nothing more) is shown by its key. */
+const widest = (value: [number, number], key: [number, number]): [number, number] => (value[1] > value[0] ? value : key)
+
+function tellControlCharacters(
+  text: string,
+  tell: (start: number, end: number, message: string, hint?: string) => void,
+) {
+  let told = 0
+  let line = -1
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: finding them is the point
+  for (const { 0: character, index } of text.matchAll(/[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]/g)) {
+    const lineStart = text.lastIndexOf('\n', index)
+    if (lineStart === line && told > 0) continue
+    line = lineStart
+    const code = character.charCodeAt(0).toString(16).toUpperCase().padStart(4, '0')
+    tell(
+      index,
+      index + 1,
+      `a control character (U+${code})`,
+      code === '0000' ? 'save the file as UTF-8 text' : undefined,
+    )
+    told += 1
+    if (told === mostSyntaxErrors) return
+  }
+}
+
+const hints: Partial<Record<YAMLError['code'], string>> = {
+  TAB_AS_INDENT: 'indent with spaces',
+  MULTIPLE_DOCS: 'one file describes one lab',
+  BLOCK_AS_IMPLICIT_KEY: 'a text that contains `: ` must be in quotes',
+  TAG_RESOLVE_FAILED: 'leave the tag out',
+}
+
+function tellSyntax(document: Document, tell: (start: number, end: number, message: string, hint?: string) => void) {
+  const errors: readonly YAMLError[] = [...document.errors, ...document.warnings]
+  const tooDeep = errors.find(({ code }) => code === 'RESOURCE_EXHAUSTION')
+  if (tooDeep) return tell(...tooDeep.pos, 'this is nested too deeply')
+  for (const { code, pos, message } of errors.slice(0, mostSyntaxErrors)) {
+    tell(
+      ...pos,
+      code === 'MULTIPLE_DOCS' ? 'a second document starts here' : `not valid YAML: ${decapitalised(message)}`,
+      hints[code],
+    )
+  }
+  const { yaml } = document.directives ?? {}
+  if (yaml?.explicit && yaml.version !== '1.2')
+    tell(0, 0, `YAML ${yaml.version} is asked for, but kedge reads YAML 1.2`, 'leave the %YAML line out')
+}
+
+const decapitalised = (text: string): string => text.slice(0, 1).toLowerCase() + text.slice(1)

@@ -1,0 +1,147 @@
+import {
+  type Document,
+  isAlias,
+  isMap,
+  isNode,
+  isScalar,
+  isSeq,
+  type Node,
+  type Pair,
+  type Scalar,
+  type YAMLMap,
+} from 'yaml'
+
+/** Keys and indices from the root of the file down to one value. */
+export type Path = readonly (string | number)[]
+
+/** Told of each mistake, with the offsets of what it is about. */
+export type Tell = (start: number, end: number, message: string, hint?: string) => void
+
+/** The key and the value at one place, as far as they are written. */
+export type Spot = { readonly key?: Node; readonly value?: Node }
+
+export type YamlValues = {
+  /**
+   * Plain data; mappings have no prototype, so that a key called `constructor` is only a key. Undefined where aliases expand
+   * the file beyond measure.
+   */
+  readonly value: unknown
+  /** The key and the value that stand at a path, as far as the path exists. */
+  find(path: Path): Spot | undefined
+}
+
+/** Far above any lab, far below what a nest of aliases can expand to. */
+const mostValues = 500_000
+
+const mergeKey = [
+  'merge keys (`<<`) are not part of YAML 1.2',
+  'what all VMs have in common goes into `machine`',
+] as const
+
+/**
+ * A parsed document as plain data that remembers where everything stands. Unlike the library's own conversion it says where
+ * a key stands twice, which the library finds only in quadratic time, and where an alias does harm.
+ */
+export function readValues(document: Document, tell: Tell): YamlValues {
+  const entries = new Map<YAMLMap, Map<string, Pair>>()
+  const anchors = new Map<string, Node>()
+  const targets = new Map<Node, Node>()
+  const open = new Set<Node>()
+  let count = 0
+
+  function convert(node: unknown): unknown {
+    if (!isNode(node)) return null
+    count += 1
+    if (isAlias(node)) return convertAlias(node)
+    if (node.anchor) anchors.set(node.anchor, node)
+    if (isScalar(node)) return scalarValue(node)
+    open.add(node)
+    const value = isMap(node) ? convertMap(node) : isSeq(node) ? node.items.map(convert) : null
+    open.delete(node)
+    return value
+  }
+
+  function convertAlias(alias: Node & { readonly source: string }): unknown {
+    const target = anchors.get(alias.source)
+    const [start, end] = extent(alias)
+    if (!target) return void tell(start, end, `no anchor ${quoted(alias.source)} stands before this alias`)
+    if (open.has(target)) return void tell(start, end, 'this alias contains itself')
+    if (count === Number.POSITIVE_INFINITY) return null
+    if (count >= mostValues) {
+      count = Number.POSITIVE_INFINITY
+      return void tell(start, end, `aliases expand this file to more than ${mostValues} values`)
+    }
+    targets.set(alias, target)
+    return convert(target)
+  }
+
+  function scalarValue(scalar: Scalar): unknown {
+    const { value } = scalar
+    if (typeof value === 'string' && value.includes('\0')) tell(...extent(scalar), 'this text contains a NUL character')
+    return typeof value === 'bigint' ? Number(value) : value
+  }
+
+  function convertMap(map: YAMLMap): Record<string, unknown> {
+    const value: Record<string, unknown> = Object.create(null)
+    for (const [key, pair] of pairsOf(map)) value[key] = convert(pair.value)
+    return value
+  }
+
+  function pairsOf(map: YAMLMap): ReadonlyMap<string, Pair> {
+    const known = entries.get(map)
+    if (known) return known
+    const pairs = new Map<string, Pair>()
+    entries.set(map, pairs)
+    for (const pair of map.items) {
+      const key = keyText(pair.key)
+      if (key === undefined) tell(...extent(pair.key, pair.value, map), 'a key must be plain text')
+      else if (key === '<<') tell(...extent(pair.key), ...mergeKey)
+      else if (pairs.has(key)) tell(...extent(pair.key), `${quoted(key)} stands here twice`)
+      else pairs.set(key, pair)
+    }
+    return pairs
+  }
+
+  function find(path: Path): Spot | undefined {
+    let found: Spot | undefined = spot(undefined, document.contents)
+    for (const step of path) {
+      const node: Node | undefined = found?.value && (targets.get(found.value) ?? found.value)
+      if (isMap(node)) {
+        const pair: Pair | undefined = entries.get(node)?.get(String(step))
+        found = pair && spot(pair.key, pair.value)
+      } else if (isSeq(node)) {
+        found = Number(step) in node.items ? spot(undefined, node.items[Number(step)]) : undefined
+      } else found = undefined
+    }
+    return found
+  }
+
+  const value = convert(document.contents)
+  return { value: count > mostValues ? undefined : value, find }
+}
+
+const spot = (key: unknown, value: unknown): Spot => ({
+  ...(isNode(key) ? { key } : {}),
+  ...(isNode(value) ? { value } : {}),
+})
+
+/** Numbers and booleans as they are written: `1.0: x` has the key `1.0`. */
+function keyText(key: unknown): string | undefined {
+  if (!isScalar(key) || key.value === null) return undefined
+  return typeof key.value === 'string' ? key.value : (key.source ?? String(key.value))
+}
+
+/** Start and end offset of the first of these that stands in the text. */
+export function extent(...candidates: readonly unknown[]): [start: number, end: number] {
+  for (const candidate of candidates) {
+    if (isNode(candidate) && candidate.range) return [candidate.range[0], candidate.range[1]]
+  }
+  return [0, 0]
+}
+
+/** User text inside a message: marked, cropped, and harmless to a terminal. */
+export function quoted(value: unknown): string {
+  const text =
+    typeof value === 'string' ? JSON.stringify(value).slice(1, -1).replaceAll('\\"', '"') : JSON.stringify(value)
+  return `\`${text.length > 60 ? `${text.slice(0, 59)}…` : text}\``
+}
