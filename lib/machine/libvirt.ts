@@ -1,0 +1,76 @@
+import type { Host } from '../host/host.ts'
+import { ownerOf } from './ownership.ts'
+import { find, parseXml, type XmlElement } from './xml.ts'
+
+/** A definition in libvirt with its state. */
+export type Defined = { readonly definition: XmlElement; readonly name: string; readonly state: string }
+
+type Answer = { readonly stdout: string; readonly stderr: string; readonly exitCode: number | null }
+
+/** virsh on the hypervisor, in English and without decoration. */
+export type Virsh = {
+  /** What it printed; a failure is thrown as zx throws it. `input` is what `/dev/stdin` stands for among the arguments. */
+  run(args: readonly string[], input?: string): Promise<string>
+  /** What it printed and how it ended. */
+  try(args: readonly string[]): Promise<Answer>
+}
+
+/**
+ * The URI to use on the hypervisor itself: `qemu+ssh://user@host/system` is `qemu:///system` there, since commands already
+ * run on that host. Of the parameters only `socket` means anything without the transport.
+ */
+export function libvirtUri(uri: string): string {
+  const [, driver, , path = '', query = ''] =
+    /^([a-z]+)\+(?:ssh|libssh|libssh2):\/\/([^/?]*)([^?]*)\??(.*)$/.exec(uri) ?? []
+  if (!driver) return uri
+  const socket = new URLSearchParams(query).get('socket')
+  return `${driver}://${path}${socket ? `?socket=${socket}` : ''}`
+}
+
+export function virshOn(hypervisor: Host, uri: string): Virsh {
+  const connect = libvirtUri(uri)
+  return {
+    run: async (args, input) => {
+      const $ = input === undefined ? hypervisor.$ : hypervisor.$({ input })
+      return (await $`LC_ALL=C virsh -q -c ${connect} ${[...args]}`).stdout
+    },
+    try: async (args) => await hypervisor.$`LC_ALL=C virsh -q -c ${connect} ${[...args]}`.nothrow(),
+  }
+}
+
+/** One domain or network by name, or undefined where libvirt knows none of that name. */
+export async function readDefined(
+  virsh: Virsh,
+  kind: 'domain' | 'network',
+  name: string,
+): Promise<Defined | undefined> {
+  // One process for both questions: each start of virsh costs more than its answer.
+  const script =
+    kind === 'domain'
+      ? `dumpxml --inactive ${name}; domstate ${name}`
+      : `net-dumpxml --inactive ${name}; net-info ${name}`
+  const answer = await virsh.try([script])
+  if (answer.exitCode === 0) return parseDefined(answer.stdout, kind)
+  const gone = kind === 'domain' ? /failed to get domain|Domain not found/ : /failed to get network|Network not found/
+  if (gone.test(answer.stderr)) return undefined
+  throw answer
+}
+
+/** Every domain or network of this libvirt that kedge made for the lab. */
+export async function ownDefinitions(
+  virsh: Virsh,
+  kind: 'domain' | 'network',
+  lab: string,
+): Promise<readonly Defined[]> {
+  const names = await virsh.run(kind === 'domain' ? ['list', '--all', '--name'] : ['net-list', '--all', '--name'])
+  const candidates = names.split('\n').filter((name) => name.startsWith(`${lab}-`))
+  const found = await Promise.all(candidates.map((name) => readDefined(virsh, kind, name)))
+  return found.flatMap((defined) => (defined && ownerOf(defined.definition)?.lab === lab ? [defined] : []))
+}
+
+function parseDefined(output: string, kind: 'domain' | 'network'): Defined {
+  const end = output.lastIndexOf(`</${kind}>`) + `</${kind}>`.length
+  const definition = parseXml(output.slice(0, end)).find((element) => element.name === kind)
+  if (!definition) throw new Error(`virsh printed no <${kind}>: ${output.slice(0, 200)}`)
+  return { definition, name: find(definition, ['name'])?.text ?? '', state: output.slice(end).trim() }
+}

@@ -1,0 +1,28 @@
+import type { Topology } from '../topology/topology.ts'
+
+/** Where a node's VM keeps what, on the hypervisor: absolute paths, all in the lab's own folder below the storage folder. */
+export type MachineFiles = {
+  readonly folder: string
+  /** The overlay on the base image. */
+  readonly disk: string
+  /** The NoCloud disk; holds a private key. */
+  readonly seed: string
+  /** What the guest wrote to its serial port since it was started. */
+  readonly console: string
+}
+
+export const labFolder = (topology: Topology): string => `${topology.hypervisor.storage}/${topology.lab}`
+
+export function machineFiles(topology: Topology, node: string): MachineFiles {
+  const folder = labFolder(topology)
+  return {
+    folder,
+    disk: `${folder}/${node}.qcow2`,
+    seed: `${folder}/${node}.seed.iso`,
+    console: `${folder}/${node}.console.log`,
+  }
+}
+
+/** Base images lie beside the labs' folders, one for each content, shared by all labs that use this storage folder. */
+export const baseImagePath = (topology: Topology, sha256: string): string =>
+  `${topology.hypervisor.storage}/base-${sha256.slice(0, 16)}.qcow2`

@@ -1,0 +1,108 @@
+import { TaskError } from '../event/failure.ts'
+import type { Host } from '../host/host.ts'
+import type { TaskContext } from '../task/task.ts'
+import { readDefined, type Virsh } from './libvirt.ts'
+
+/** The VM to wait for: libvirt's name for it, and where its serial port is logged on the hypervisor. */
+export type Started = { readonly virsh: Virsh; readonly domain: string; readonly console: string }
+
+const secondsBetweenTries = 1
+const secondsBetweenReports = 15
+
+/**
+ * Waits until SSH answers, then until cloud-init has done its part. How long that may take is the task's own timeout; a VM
+ * that stopped or whose kernel panicked ends the wait at once, with the last lines of its console.
+ */
+export async function waitForSsh(ctx: TaskContext, started: Started): Promise<void> {
+  const since = performance.now()
+  const seconds = () => Math.round((performance.now() - since) / 1000)
+  let reportedAt = 0
+  for (let problem = await sshProblem(ctx.host); problem; problem = await sshProblem(ctx.host)) {
+    await refuseDead(ctx.hypervisor, started)
+    if (seconds() - reportedAt >= secondsBetweenReports) {
+      reportedAt = seconds()
+      const lastLine = (await consoleLines(ctx.hypervisor, started.console)).at(-1) ?? 'nothing on its console yet'
+      ctx.say(`waiting for SSH, ${reportedAt} s: ${lastLine}`)
+    }
+    await ctx.sleep(secondsBetweenTries)
+  }
+  ctx.say(`SSH answers after ${seconds()} s`)
+  await waitForCloudInit(ctx)
+  ctx.say(`ready after ${seconds()} s`)
+}
+
+/** What keeps SSH from answering, in words; undefined where it answers. What no waiting cures is thrown. */
+export async function sshProblem(host: Host): Promise<string | undefined> {
+  try {
+    await host.$`true`
+    return undefined
+  } catch (error) {
+    if (error instanceof TaskError && error.failure.kind === 'unreachable') return error.failure.message
+    throw error
+  }
+}
+
+async function refuseDead(hypervisor: Host, { virsh, domain, console }: Started): Promise<void> {
+  const state = (await readDefined(virsh, 'domain', domain))?.state ?? 'gone'
+  const lines = await consoleLines(hypervisor, console)
+  const panic = lines.find((line) =>
+    /Kernel panic - not syncing|No bootable device|Boot failed: not a bootable disk/.test(line),
+  )
+  if (state === 'running' && !panic) return
+  throw new TaskError({
+    kind: 'command',
+    message: panic ? `${domain} cannot boot: ${panic.trim()}` : `${domain} is ${state} instead of starting`,
+    lastLines: lines,
+    ...(panic?.includes('oot') ? { cause: 'the image does not boot from its disk by BIOS' } : {}),
+  })
+}
+
+const escape = String.fromCharCode(27)
+const controlSequence = new RegExp(`${escape}(?:\\[[0-9;?]*[A-Za-z]|[()].|c)`, 'g')
+
+/** The last lines of the console, without the control sequences that boot loaders love. */
+async function consoleLines(hypervisor: Host, path: string): Promise<readonly string[]> {
+  const { stdout } = await hypervisor.$`tail -c 4000 ${path}`.nothrow().quiet()
+  return stdout
+    .replace(controlSequence, '')
+    .split(/[\r\n]+/)
+    .filter((line) => line.trim() !== '')
+    .slice(-20)
+}
+
+/**
+ * cloud-init writes its result when its last stage ends. Asking `cloud-init status --wait` instead would start Python every
+ * quarter of a second on a machine that is still booting.
+ */
+async function waitForCloudInit({ host, say }: TaskContext): Promise<void> {
+  const { stdout } = await host.$`
+    command -v cloud-init > /dev/null || exit 0
+    until [ -s /run/cloud-init/result.json ] || [ -e /run/cloud-init/disabled ]; do
+      if systemctl is-failed --quiet cloud-init-local.service cloud-init.service cloud-config.service cloud-final.service; then
+        echo 'a cloud-init service has failed'; break
+      fi
+      sleep 1
+    done
+    cat /run/cloud-init/result.json || true`.quiet()
+  const errors = cloudInitErrors(stdout)
+  if (errors.length === 0) return
+  const log = await host.$`tail -n 20 /var/log/cloud-init-output.log`.nothrow().quiet()
+  say(`cloud-init: ${errors.join('; ')}`)
+  throw new TaskError({
+    kind: 'command',
+    message: `cloud-init failed: ${errors[0]}`,
+    command: 'cloud-init status --wait',
+    exitCode: 1,
+    lastLines: log.stdout.trimEnd().split('\n'),
+  })
+}
+
+/** From result.json, `{ "v1": { "errors": […] } }`; recoverable errors are not among them. */
+function cloudInitErrors(output: string): readonly string[] {
+  if (output.trim() === '') return []
+  const start = output.indexOf('{')
+  if (start < 0) return [output.trim()]
+  const result = JSON.parse(output.slice(start)) as { readonly v1?: { readonly errors?: readonly string[] } }
+  const failed = output.slice(0, start).trim()
+  return [...(failed ? [failed] : []), ...(result.v1?.errors ?? [])]
+}
