@@ -30,6 +30,10 @@ export type Draft = {
   readonly nodes: readonly NodeDraft[]
 }
 
+/** Whether the file says something under this key, be it sound or not. */
+export const has = <Part extends object>(part: Part | undefined, key: keyof Part): boolean =>
+  part !== undefined && Object.hasOwn(part, key)
+
 export function makeDraft(file: YamlFile, raw: Raw): Draft {
   const networks = new Map<string, NetworkDraft>()
   for (const [name, network] of Object.entries(raw.networks ?? {})) {
@@ -43,13 +47,13 @@ export function makeDraft(file: YamlFile, raw: Raw): Draft {
       name,
       raw: node ?? {},
       role: node?.role,
-      isVm: !file.has(['nodes', name, 'ssh']),
-      hasSoundNetworks: node !== undefined && (node.networks !== undefined || !file.has(['nodes', name, 'networks'])),
+      isVm: !has(node, 'ssh'),
+      hasSoundNetworks: node !== undefined && (node.networks !== undefined || !has(node, 'networks')),
       addresses: new Map(
         written.map(([network, text]) => [network, text === undefined ? undefined : parseAddress(text)]),
       ),
       lans: written.map(([network]) => network).filter((network) => !networks.get(network)?.management),
     }
   })
-  return { file, raw, isCluster: !file.has(['extends']), networks, management, nodes }
+  return { file, raw, isCluster: !has(raw, 'extends'), networks, management, nodes }
 }

@@ -7,7 +7,7 @@ export type Sound<T> = T extends readonly (infer Item)[]
     ? { readonly [Key in keyof T]?: Sound<T[Key]> | undefined }
     : T
 
-/** The file as the rules see it: nothing is certain to be there, but what is there has the right type. */
+/** The file as the rules see it: nothing is certain to be there, but what is there has the right type; a key with an unsound value is there as undefined. */
 export type Raw = Sound<RawFile>
 export type RawNode = NonNullable<NonNullable<Raw['nodes']>[string]>
 export type RawTask = NonNullable<NonNullable<Raw['tasks']>[string]>

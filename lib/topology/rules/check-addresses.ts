@@ -61,13 +61,12 @@ function* checkPlace(
 }
 
 /** kedge has no other way to a VM than the management network. */
-function* checkReach(node: NodeDraft, { file, management }: Draft): Iterable<Complaint> {
+function* checkReach(node: NodeDraft, { management }: Draft): Iterable<Complaint> {
   if (!node.isVm || !management || !node.hasSoundNetworks || node.addresses.has(management.name)) return
-  const path = file.has(['nodes', node.name, 'networks']) ? ['nodes', node.name, 'networks'] : ['nodes', node.name]
   const example =
     management.range && `, ${formatAddress(management.range.first + 2)} or another of ${formatCidr(management.range)}`
   yield {
-    path,
+    path: ['nodes', node.name, 'networks'],
     mark: 'key',
     message: `the VM ${quoted(node.name)} is not on the management network ${quoted(management.name)}, so kedge cannot reach it`,
     hint: `give it an address there${example ?? ''}`,

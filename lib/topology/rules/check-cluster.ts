@@ -1,5 +1,5 @@
 import { compatibilities, fits, minorOf, whatFits } from '../compatibility.ts'
-import type { Draft, NodeDraft } from '../draft.ts'
+import { type Draft, has, type NodeDraft } from '../draft.ts'
 import { parseAddress } from '../ipv4.ts'
 import type { Complaint } from '../yaml-file.ts'
 import { quoted } from '../yaml-values.ts'
@@ -25,7 +25,7 @@ export function* checkCluster(draft: Draft, defaultVersions: Versions): Iterable
 
 function* complainOfNoMaster(draft: Draft): Iterable<Complaint> {
   const hint = 'one node needs `role: control-plane`'
-  if (!draft.file.has(['nodes'])) yield { path: ['nodes'], message: '`nodes` is missing', hint }
+  if (!has(draft.raw, 'nodes')) yield { path: ['nodes'], message: '`nodes` is missing', hint }
   else if (draft.raw.nodes && draft.nodes.every(({ role }) => role !== undefined)) {
     yield { path: ['nodes'], mark: 'key', message: 'no node is the control plane', hint }
   }
@@ -36,10 +36,10 @@ function* checkPaths(master: NodeDraft, draft: Draft): Iterable<Complaint> {
   const workers = draft.nodes.filter(({ role, hasSoundNetworks }) => role === 'worker' && hasSoundNetworks)
   if (!master.hasSoundNetworks) return
   for (const edge of draft.nodes) {
-    if (edge.role !== 'edge' || !edge.hasSoundNetworks || draft.file.has(['nodes', edge.name, 'cloudcore'])) continue
+    if (edge.role !== 'edge' || !edge.hasSoundNetworks || has(edge.raw, 'cloudcore')) continue
     if (edge.lans.some((lan) => masterLans.has(lan))) continue
     yield {
-      path: networksOf(edge, draft),
+      path: ['nodes', edge.name, 'networks'],
       mark: 'key',
       message: `the edge ${quoted(edge.name)} has no path to the control plane ${quoted(master.name)}: they share no LAN`,
       hint: edge.isVm
@@ -56,7 +56,7 @@ function* checkPaths(master: NodeDraft, draft: Draft): Iterable<Complaint> {
     else if (!isAddressedBySsh(worker) || !isAddressedBySsh(master)) {
       const isAlone = !worker.lans.some((lan) => masterLans.has(lan))
       yield {
-        path: networksOf(worker, draft),
+        path: ['nodes', worker.name, 'networks'],
         mark: 'key',
         message: isAlone
           ? `the worker ${quoted(worker.name)} has no path to the control plane ${quoted(master.name)}: they share no LAN`
@@ -67,20 +67,20 @@ function* checkPaths(master: NodeDraft, draft: Draft): Iterable<Complaint> {
       }
     }
   }
-  yield* checkSshAddresses([master, ...workers], draft)
+  yield* checkSshAddresses([master, ...workers])
 }
 
 /** An existing machine on no network of the file is known in the cluster by the address that SSH uses. */
 const isAddressedBySsh = ({ isVm, lans }: NodeDraft): boolean => !isVm && lans.length === 0
 
-function* checkSshAddresses(cloud: readonly NodeDraft[], draft: Draft): Iterable<Complaint> {
+function* checkSshAddresses(cloud: readonly NodeDraft[]): Iterable<Complaint> {
   for (const node of cloud) {
     const host = node.raw.ssh?.host
     if (!isAddressedBySsh(node)) {
       if (node.isVm && node.role === 'control-plane' && node.lans.length === 0) {
         const message = `the control plane ${quoted(node.name)} is on no LAN but the management network`
         yield {
-          path: networksOf(node, draft),
+          path: ['nodes', node.name, 'networks'],
           mark: 'key',
           message,
           hint: 'put it on a network with each of the others',
@@ -96,14 +96,11 @@ function* checkSshAddresses(cloud: readonly NodeDraft[], draft: Draft): Iterable
   }
 }
 
-const networksOf = ({ name }: NodeDraft, { file }: Draft): readonly string[] =>
-  file.has(['nodes', name, 'networks']) ? ['nodes', name, 'networks'] : ['nodes', name]
-
-function* checkVersions({ file, raw }: Draft, defaultVersions: Versions): Iterable<Complaint> {
+function* checkVersions({ raw }: Draft, defaultVersions: Versions): Iterable<Complaint> {
   const kubernetesPath = ['kubernetes', 'version']
   const kubeedgePath = ['kubeedge', 'version']
-  const kubernetes = file.has(kubernetesPath) ? raw.kubernetes?.version : defaultVersions.kubernetes
-  const kubeedge = file.has(kubeedgePath) ? raw.kubeedge?.version : defaultVersions.kubeedge
+  const kubernetes = has(raw.kubernetes, 'version') ? raw.kubernetes?.version : defaultVersions.kubernetes
+  const kubeedge = has(raw.kubeedge, 'version') ? raw.kubeedge?.version : defaultVersions.kubeedge
   if (kubernetes?.includes('+') && (raw.kubernetes?.distribution ?? 'kubeadm') === 'kubeadm') {
     yield {
       path: kubernetesPath,
@@ -121,7 +118,7 @@ function* checkVersions({ file, raw }: Draft, defaultVersions: Versions): Iterab
     }
   } else if (kubernetes !== undefined && !fits(kubeedge, kubernetes)) {
     yield {
-      path: file.has(kubernetesPath) ? kubernetesPath : kubeedgePath,
+      path: has(raw.kubernetes, 'version') ? kubernetesPath : kubeedgePath,
       message: `KubeEdge ${kubeedge} does not go with Kubernetes ${kubernetes}`,
       hint: whatFits(kubeedge, kubernetes),
     }

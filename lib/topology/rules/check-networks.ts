@@ -1,5 +1,5 @@
 import { defaults } from '../defaults.ts'
-import type { Draft } from '../draft.ts'
+import { type Draft, has } from '../draft.ts'
 import { formatCidr, hostCount, parseCidr, type Range } from '../ipv4.ts'
 import type { Complaint } from '../yaml-file.ts'
 import { quoted } from '../yaml-values.ts'
@@ -33,7 +33,7 @@ export function* checkNetworks(draft: Draft): Iterable<Complaint> {
       const written = draft.raw.kubernetes?.[key]
       yield* checkCidr(written, path)
       // One that is written but not valid has been complained of; the default does not stand in for it.
-      if (written === undefined && draft.file.has(path)) continue
+      if (written === undefined && has(draft.raw.kubernetes, key)) continue
       const range = parseCidr(written ?? defaults.kubernetes[key])?.range
       if (!range) continue
       yield* checkSpan(key, range)
@@ -92,8 +92,8 @@ function* checkManagement(draft: Draft): Iterable<Complaint> {
     yield { path: ['networks', name, 'management'], mark: 'key', message }
   }
   // With an entry that does not fit the schema this may be the very one that is missing.
-  const isCertain = Object.keys(draft.raw.networks ?? {}).every(
-    (name) => !draft.file.has(['networks', name, 'management']) || draft.raw.networks?.[name]?.management !== undefined,
+  const isCertain = Object.values(draft.raw.networks ?? {}).every(
+    (network) => network && (!has(network, 'management') || network.management !== undefined),
   )
   if (first || !isCertain || !draft.nodes.some(({ isVm }) => isVm)) return
   yield {

@@ -1,5 +1,5 @@
 import { defaults } from '../defaults.ts'
-import type { Draft, NodeDraft } from '../draft.ts'
+import { type Draft, has, type NodeDraft } from '../draft.ts'
 import { parseAddress } from '../ipv4.ts'
 import { parseSizeMiB } from '../quantity.ts'
 import type { Complaint } from '../yaml-file.ts'
@@ -24,12 +24,12 @@ export function* checkNodes(draft: Draft): Iterable<Complaint> {
         yield* checkKubeadm(node, draft)
     } else {
       for (const key of ['image', 'cpus', 'memory', 'disk'] as const) {
-        if (!draft.file.has([...path, key])) continue
+        if (!has(node.raw, key)) continue
         const message = `${quoted(key)} is for VMs, but ${quoted(node.name)} has \`ssh\` and so exists already`
         yield { path: [...path, key], mark: 'key', message }
       }
     }
-    yield* checkCloudcore(node, draft)
+    yield* checkCloudcore(node)
   }
 }
 
@@ -81,16 +81,16 @@ function effective<Key extends 'cpus' | 'memory'>(node: NodeDraft, draft: Draft,
     [node.raw, ['nodes', node.name, key]],
     [draft.raw.machine ?? {}, ['machine', key]],
   ] as const) {
-    if (!draft.file.has(path)) continue
+    if (!has(part, key)) continue
     const value = part[key]
     return value === undefined ? undefined : { value, path }
   }
   return { value: defaults.machine[key], path: ['nodes', node.name] }
 }
 
-function* checkCloudcore(node: NodeDraft, draft: Draft): Iterable<Complaint> {
+function* checkCloudcore(node: NodeDraft): Iterable<Complaint> {
   const path = ['nodes', node.name, 'cloudcore']
-  if (!draft.file.has(path)) return
+  if (!has(node.raw, 'cloudcore')) return
   if (node.role !== undefined && node.role !== 'edge') {
     yield { path, mark: 'key', message: '`cloudcore` is for edges: it says where an edge reaches CloudCore' }
   } else if (node.isVm) {
