@@ -70,7 +70,7 @@ export function wayTo(topology: Topology, stateFolder: string, node: Node): Way 
           privateKey: keys.user.privateKey,
           ...(hypervisor ? { jump: { ...hypervisor, hostKeys: known } } : {}),
         },
-        hostKeys: pinned(keys.host.publicKey),
+        hostKeys: pinned(keys.host.publicLine),
       }
     }
     default:

@@ -57,8 +57,8 @@ async function refuseDead(hypervisor: Host, { virsh, domain, console }: Started)
   })
 }
 
-const escape = String.fromCharCode(27)
-const controlSequence = new RegExp(`${escape}(?:\\[[0-9;?]*[A-Za-z]|[()].|c)`, 'g')
+const escapeCharacter = String.fromCharCode(27)
+const controlSequence = new RegExp(`${escapeCharacter}(?:\\[[0-9;?]*[A-Za-z]|[()].|c)`, 'g')
 
 /** The last lines of the console, without the control sequences that boot loaders love. */
 async function consoleLines(hypervisor: Host, path: string): Promise<readonly string[]> {
