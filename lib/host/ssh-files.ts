@@ -1,0 +1,113 @@
+import { randomBytes } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { stat } from 'node:fs/promises'
+import { dirname, resolve } from 'node:path'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { TaskError } from '../event/failure.ts'
+import type { Host, HostBinding } from './host.ts'
+import { damaged } from './local-files.ts'
+import { quote } from './quote.ts'
+import { isSecret, mask, reveal } from './secret.ts'
+import type { Spawn } from './shell.ts'
+
+const missingFile = 44
+const cutShort = 45
+
+/** Files of a machine that is reached by commands alone. */
+export function createSshFiles(name: string, spawn: Spawn, binding: HostBinding): Pick<Host, 'read' | 'write' | 'put'> {
+  const { signal, onOutput, cwd } = binding
+  const run = async (shown: string, script: string, input: Readable): Promise<Buffer> => {
+    const child = spawn({ script, shown, secrets: [], cwd, env: {}, signals: [signal] })
+    const stdout: Buffer[] = []
+    const stderr: Buffer[] = []
+    child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk))
+    child.stderr.on('data', (chunk: Buffer) => stderr.push(chunk))
+    let failure: unknown
+    child.once('error', (error) => {
+      failure = error
+    })
+    const ended = new Promise<number | null>((settle) => child.once('close', settle))
+    const fed = pipeline(input, child.stdin).catch((error) => {
+      // The command's end says what happened, unless it was the source that failed.
+      if (input.errored && !child.stdin.destroyed) failure ??= error
+      child.kill('SIGTERM')
+    })
+    const exitCode = await ended
+    await fed
+    if (failure) throw failure
+    if (exitCode === 0) return Buffer.concat(stdout)
+    const lines = Buffer.concat(stderr).toString('utf8').trim().split('\n').map(mask)
+    throw new TaskError({
+      kind: exitCode === cutShort ? 'unreachable' : 'command',
+      message:
+        exitCode === cutShort
+          ? `${shown}: not all of it arrived on ${name}`
+          : `${shown}: ${lines.at(-1) || `exit code ${exitCode}`}`,
+      command: shown,
+      ...(exitCode === null ? {} : { exitCode }),
+      ...(lines[0] ? { lastLines: lines.slice(-20) } : {}),
+    })
+  }
+
+  return {
+    async read(path) {
+      const script = `[ -e ${quote(path)} ] || exit ${missingFile}; exec cat -- ${quote(path)}`
+      try {
+        return (await run(`read ${path}`, script, Readable.from([]))).toString('utf8')
+      } catch (error) {
+        if (error instanceof TaskError && error.failure.exitCode === missingFile) return undefined
+        throw error
+      }
+    },
+    async write(path, content, { mode = isSecret(content) ? 0o600 : 0o644 } = {}) {
+      const bytes = Buffer.from(isSecret(content) ? reveal(content) : content)
+      onOutput('command', `write ${path}`)
+      await run(`write ${path}`, receive(path, { mode, bytes: bytes.length }), Readable.from([bytes]))
+    },
+    async put(localPath, path, { mode = 0o644, sha256, onProgress } = {}) {
+      const source = resolve(binding.cwd ?? '.', localPath)
+      onOutput('command', `put ${path}`)
+      const total = (await stat(source)).size
+      const input = createReadStream(source, { highWaterMark: 256 * 1024 })
+      let sent = 0
+      if (onProgress) {
+        input.on('data', (chunk) => {
+          sent += chunk.length
+          onProgress(sent, total)
+        })
+        input.pause()
+      }
+      const script = receive(path, { mode, bytes: total, ...(sha256 === undefined ? {} : { sha256 }) })
+      const found = (await run(`put ${path}`, script, input)).toString('utf8').trim()
+      if (sha256 !== undefined && found !== '') throw damaged(localPath, sha256, found)
+    },
+  }
+}
+
+/**
+ * Takes a file from stdin: mode before content, flushed, counted, and only then renamed. What was cut short by a lost link or a
+ * kill never takes the old file's place. Prints the sum where it is not the expected one.
+ */
+function receive(path: string, { mode, bytes, sha256 }: { mode: number; bytes: number; sha256?: string }): string {
+  const aside = `${dirname(path)}/.kedge-${randomBytes(6).toString('hex')}`
+  // tee feeds the sum while the file is written, so that nothing is read twice.
+  const take =
+    sha256 === undefined
+      ? 'cat > "$aside"'
+      : 'sum=$(tee -- "$aside" | sha256sum) || exit; sum=$(echo "$sum" | cut -d " " -f 1)'
+  const compare = sha256 === undefined ? '' : `if [ "$sum" != ${quote(sha256)} ]; then echo "$sum"; exit; fi`
+  return [
+    'set -e -o pipefail',
+    `path=${quote(path)} aside=${quote(aside)}`,
+    `mkdir -p -- ${quote(dirname(path))}`,
+    `trap 'rm -f -- "$aside"' EXIT`,
+    '(umask 077; : > "$aside")',
+    `chmod ${mode.toString(8)} -- "$aside"`,
+    take,
+    `[ "$(stat -c %s -- "$aside")" = ${bytes} ] || exit ${cutShort}`,
+    compare,
+    'sync -- "$aside"',
+    'mv -fT -- "$aside" "$path"',
+  ].join('\n')
+}
