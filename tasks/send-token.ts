@@ -12,7 +12,10 @@ export default task({
     const { service, hasCertificates, node } = await edgeState(ctx)
     if (service === 'active' && hasCertificates && node) return done
     const { token } = await currentToken(ctx)
-    return doneIf((await ctx.host.read(tokenFile))?.trim() === token && token !== '', 'the edge does not have the current token')
+    return doneIf(
+      (await ctx.host.read(tokenFile))?.trim() === token && token !== '',
+      'the edge does not have the current token',
+    )
   },
 
   async run(ctx) {

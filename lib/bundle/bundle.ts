@@ -103,6 +103,7 @@ function located(piece: Piece, folder: string): Piece {
   const path = join(folder, piece.path)
   const size = statSync(path, { throwIfNoEntry: false })?.size
   if (size === undefined) throw damaged(`${piece.name}: ${path} is missing`)
-  if (size !== piece.sizeBytes) throw damaged(`${piece.name}: ${path} has ${size} bytes, the manifest says ${piece.sizeBytes}`)
+  if (size !== piece.sizeBytes)
+    throw damaged(`${piece.name}: ${path} has ${size} bytes, the manifest says ${piece.sizeBytes}`)
   return { ...piece, path }
 }

@@ -21,12 +21,18 @@ export async function installPackages(ctx: TaskContext, pieceName: string, packa
   await ctx.host.write(`${repository}.list`, `deb [trusted=yes] file:${repository} ./\n`)
   // An existing machine may be in the middle of its own updates: wait for the lock rather than fail.
   const apt = [
-    '-o', `Dir::Etc::SourceList=${repository}.list`,
-    '-o', 'Dir::Etc::SourceParts=-',
-    '-o', `Dir::State::Lists=${repository}.lists`,
-    '-o', 'DPkg::Lock::Timeout=120',
-    '-o', 'Dpkg::Options::=--force-confold',
-    '-o', 'APT::Sandbox::User=root',
+    '-o',
+    `Dir::Etc::SourceList=${repository}.list`,
+    '-o',
+    'Dir::Etc::SourceParts=-',
+    '-o',
+    `Dir::State::Lists=${repository}.lists`,
+    '-o',
+    'DPkg::Lock::Timeout=120',
+    '-o',
+    'Dpkg::Options::=--force-confold',
+    '-o',
+    'APT::Sandbox::User=root',
   ]
   await $`mkdir -p ${repository}.lists/partial && apt-get -q ${apt} update`
   // A package that a killed run left half configured would stop apt-get.
@@ -38,7 +44,10 @@ export async function installPackages(ctx: TaskContext, pieceName: string, packa
 
 /** Those of the packages that dpkg does not call installed. */
 export async function missingPackages(ctx: TaskContext, packages: readonly string[]): Promise<readonly string[]> {
-  const { stdout } = await ctx.$`dpkg-query -W -f ${'${Package} ${db:Status-Status}\n'} ${packages} 2>/dev/null`.nothrow()
-  const installed = new Set(stdout.split('\n').flatMap((line) => (line.endsWith(' installed') ? [line.split(' ')[0]] : [])))
+  const { stdout } =
+    await ctx.$`dpkg-query -W -f ${'${Package} ${db:Status-Status}\n'} ${packages} 2>/dev/null`.nothrow()
+  const installed = new Set(
+    stdout.split('\n').flatMap((line) => (line.endsWith(' installed') ? [line.split(' ')[0]] : [])),
+  )
   return packages.filter((name) => !installed.has(name))
 }

@@ -36,7 +36,10 @@ export function clusterOf(ctx: TaskContext): Cluster {
 /** Of a Node object, what kedge looks at. */
 export type NodeObject = {
   readonly metadata: { readonly name: string; readonly labels?: Readonly<Record<string, string>> }
-  readonly spec?: { readonly taints?: readonly { readonly key: string; readonly effect: string }[]; readonly podCIDR?: string }
+  readonly spec?: {
+    readonly taints?: readonly { readonly key: string; readonly effect: string }[]
+    readonly podCIDR?: string
+  }
   readonly status?: {
     readonly conditions?: readonly { readonly type: string; readonly status: string; readonly message?: string }[]
     readonly nodeInfo?: { readonly kubeletVersion?: string }

@@ -26,7 +26,9 @@ export function isGuarded({ spec }: DaemonSet): boolean {
   if (pod.nodeSelector && edgeRole in pod.nodeSelector) return true
   const terms = termsOf(pod)
   // Terms are ORed: one without an expression about the role lets edges in.
-  return terms.length > 0 && terms.every((term) => term.matchExpressions?.some((expression) => expression.key === edgeRole))
+  return (
+    terms.length > 0 && terms.every((term) => term.matchExpressions?.some((expression) => expression.key === edgeRole))
+  )
 }
 
 const termsOf = (pod: PodSpec): readonly Term[] =>
@@ -36,7 +38,13 @@ const termsOf = (pod: PodSpec): readonly Term[] =>
 export function guarded<T extends DaemonSet>(daemonSet: T): T {
   if (isGuarded(daemonSet)) return daemonSet
   const template = daemonSet.spec.template
-  return { ...daemonSet, spec: { ...daemonSet.spec, template: { ...template, spec: { ...template.spec, affinity: guardedAffinity(template.spec) } } } }
+  return {
+    ...daemonSet,
+    spec: {
+      ...daemonSet.spec,
+      template: { ...template, spec: { ...template.spec, affinity: guardedAffinity(template.spec) } },
+    },
+  }
 }
 
 function guardedAffinity(pod: PodSpec) {
@@ -47,7 +55,10 @@ function guardedAffinity(pod: PodSpec) {
   }))
   return {
     ...pod.affinity,
-    nodeAffinity: { ...pod.affinity?.nodeAffinity, requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms } },
+    nodeAffinity: {
+      ...pod.affinity?.nodeAffinity,
+      requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms },
+    },
   }
 }
 

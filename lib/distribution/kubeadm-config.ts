@@ -36,7 +36,9 @@ export function initConfig(topology: Topology, node: Node, criSocket: string): s
       clusterName: topology.lab,
       networking: { podSubnet: podCidr, serviceSubnet: serviceCidr },
       // Every address at which somebody may ask the API server: each LAN's and the management network's.
-      apiServer: { certSANs: [...new Set([...advertiseAddresses(topology), ...node.networks.map(({ address }) => address)])] },
+      apiServer: {
+        certSANs: [...new Set([...advertiseAddresses(topology), ...node.networks.map(({ address }) => address)])],
+      },
     },
     { apiVersion: 'kubelet.config.k8s.io/v1beta1', kind: 'KubeletConfiguration', cgroupDriver: 'systemd' },
   ])
@@ -66,4 +68,8 @@ export function joinConfig(
   ])
 }
 
-const documents = (list: readonly object[]) => list.map((document) => JSON.stringify(document, null, 2)).join('\n---\n').concat('\n')
+const documents = (list: readonly object[]) =>
+  list
+    .map((document) => JSON.stringify(document, null, 2))
+    .join('\n---\n')
+    .concat('\n')

@@ -8,8 +8,8 @@ import { clusterOf, type NodeObject, whyNotReady } from './cluster.ts'
 import type { Distribution } from './distribution.ts'
 import { guardDaemonSets, nameOf, unguardedDaemonSets } from './edge-guard.ts'
 import { initConfig, joinConfig } from './kubeadm-config.ts'
-import { checkKernel, setUpKernel } from './kubernetes-kernel.ts'
 import { kubeletUnits } from './kubelet-units.ts'
+import { checkKernel, setUpKernel } from './kubernetes-kernel.ts'
 import { podNetworkObjects } from './pod-network.ts'
 
 const packages = ['conntrack', 'socat', 'ebtables', 'ethtool', 'iptables']
@@ -152,7 +152,9 @@ const untilReady = (ctx: TaskContext, name: string): Promise<void> =>
 /** A bootstrap token made for this join and good for half an hour: nothing that is stored can expire. */
 async function newDiscovery(ctx: TaskContext) {
   const { host } = clusterOf(ctx)
-  const command = await host.$({ quiet: true })`KUBECONFIG=${kubeconfig} kubeadm token create --ttl 30m --print-join-command`
+  const command = await host.$({
+    quiet: true,
+  })`KUBECONFIG=${kubeconfig} kubeadm token create --ttl 30m --print-join-command`
   const [, endpoint] = /join\s+(\S+)/.exec(command.stdout) ?? []
   const [, token] = /--token\s+(\S+)/.exec(command.stdout) ?? []
   const [, caCertHash] = /--discovery-token-ca-cert-hash\s+(\S+)/.exec(command.stdout) ?? []

@@ -4,7 +4,9 @@ import type { Runtime } from '../runtime/runtime.ts'
  * The kubelet's unit and kubeadm's drop-in. Distribution packages carry them, bare programs do not; the variables and
  * paths are those that kubeadm's own phases write.
  */
-export function kubeletUnits(runtime: Pick<Runtime, 'service'>): readonly { readonly path: string; readonly content: string }[] {
+export function kubeletUnits(
+  runtime: Pick<Runtime, 'service'>,
+): readonly { readonly path: string; readonly content: string }[] {
   return [
     {
       path: '/etc/systemd/system/kubelet.service',

@@ -9,7 +9,10 @@ const settings: Readonly<Record<string, string>> = {
   'net.bridge.bridge-nf-call-ip6tables': '1',
 }
 
-const asFile = () => Object.entries(settings).map(([name, value]) => `${name} = ${value}\n`).join('')
+const asFile = () =>
+  Object.entries(settings)
+    .map(([name, value]) => `${name} = ${value}\n`)
+    .join('')
 
 /** The kernel modules and settings that Kubernetes' networking needs, now and after a reboot. */
 export async function checkKernel({ $, host }: TaskContext): Promise<Check> {
@@ -17,7 +20,8 @@ export async function checkKernel({ $, host }: TaskContext): Promise<Check> {
   const wrong = Object.entries(settings).filter(([, value], index) => found[index] !== value)
   if (wrong.length > 0) return pending(`${wrong.map(([name]) => name).join(', ')} not set`)
   if ((await host.read(settingsFile)) !== asFile()) return pending(`${settingsFile} is not what kedge writes`)
-  if ((await host.read(modulesFile)) !== `${modules.join('\n')}\n`) return pending(`${modulesFile} is not what kedge writes`)
+  if ((await host.read(modulesFile)) !== `${modules.join('\n')}\n`)
+    return pending(`${modulesFile} is not what kedge writes`)
   return done
 }
 

@@ -1,12 +1,16 @@
 import { Database } from 'bun:sqlite'
-import { TaskError } from './failure.ts'
 import type { Event, InstanceId } from './event.ts'
+import { TaskError } from './failure.ts'
 
 /** Raised whenever the tables change; a journal with a higher one is left alone. */
 const journalVersion = 1
 
 /** What is known of one run without reading all its events. Times are ISO 8601 in UTC. */
-export type RunEntry = { readonly run: string; readonly startedAt: string; readonly result?: 'ok' | 'failed' | 'interrupted' }
+export type RunEntry = {
+  readonly run: string
+  readonly startedAt: string
+  readonly result?: 'ok' | 'failed' | 'interrupted'
+}
 
 /**
  * The lab's memory: every event but output and checks, one row each, on disk before `record` returns. It answers who did

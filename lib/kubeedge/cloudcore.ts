@@ -1,8 +1,8 @@
 import { type Cluster, clusterOf } from '../distribution/cluster.ts'
+import { distributionOf } from '../distribution/distribution.ts'
 import { type Check, doneIf, pending, type TaskContext } from '../task/task.ts'
 import { untilDone } from '../task/until-done.ts'
 import { advertiseAddresses } from '../topology/addresses.ts'
-import { distributionOf } from '../distribution/distribution.ts'
 import { certificatePort, hubPort, tunnelPort } from './ports.ts'
 
 export const namespace = 'kubeedge'
@@ -54,7 +54,13 @@ export async function deployCloudCore(ctx: TaskContext): Promise<void> {
 
 /** A Helm release without its deployment is what a killed `keadm init` leaves; the next one would refuse to start. */
 async function clearHalfMade(ctx: TaskContext, cluster: Cluster): Promise<void> {
-  const release = await cluster.get<{ items: readonly object[] }>('-n', namespace, 'secret', '-l', 'owner=helm,name=cloudcore')
+  const release = await cluster.get<{ items: readonly object[] }>(
+    '-n',
+    namespace,
+    'secret',
+    '-l',
+    'owner=helm,name=cloudcore',
+  )
   if (!release?.items.length) return
   ctx.say('an earlier keadm init was cut off: keadm reset cloud')
   await ctx.$`keadm reset cloud --force --kube-config=${distributionOf(ctx).kubeconfig}`
@@ -87,7 +93,10 @@ export function initFlags(options: {
   readonly iptables: 'legacy' | 'nft'
 }): readonly string[] {
   const controlPlane = 'node-role.kubernetes.io/control-plane'
-  const tolerates = (component: string) => [`${component}.tolerations[0].key=${controlPlane}`, `${component}.tolerations[0].operator=Exists`]
+  const tolerates = (component: string) => [
+    `${component}.tolerations[0].key=${controlPlane}`,
+    `${component}.tolerations[0].operator=Exists`,
+  ]
   const sets = [
     ...tolerates('cloudCore'),
     ...tolerates('iptablesManager'),
@@ -118,7 +127,16 @@ async function advertiseAlso(ctx: TaskContext, cluster: Cluster, addresses: read
     const items = addresses.map((address) => `${indent}- ${address}\n`).join('')
     return line + items
   })
-  await cluster.run('-n', namespace, 'patch', 'configmap', 'cloudcore', '--type=merge', '-p', JSON.stringify({ data: { 'cloudcore.yaml': changed } }))
+  await cluster.run(
+    '-n',
+    namespace,
+    'patch',
+    'configmap',
+    'cloudcore',
+    '--type=merge',
+    '-p',
+    JSON.stringify({ data: { 'cloudcore.yaml': changed } }),
+  )
   await cluster.run('-n', namespace, 'delete', 'secret', 'cloudcoresecret', '--ignore-not-found')
   await restartCloudCore(cluster)
 }

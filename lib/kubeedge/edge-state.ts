@@ -14,7 +14,8 @@ export type EdgeState = {
 export async function edgeState(ctx: TaskContext): Promise<EdgeState> {
   const { $, node } = ctx
   const service = (await $`systemctl is-active edgecore`.nothrow()).stdout.trim()
-  const certificates = await $`test -s /etc/kubeedge/ca/rootCA.crt && test -s /etc/kubeedge/certs/server.crt && test -s /etc/kubeedge/certs/server.key`.nothrow()
+  const certificates =
+    await $`test -s /etc/kubeedge/ca/rootCA.crt && test -s /etc/kubeedge/certs/server.crt && test -s /etc/kubeedge/certs/server.key`.nothrow()
   const leftovers = (await $`ls -A /etc/kubeedge 2>/dev/null`.nothrow()).stdout.trim()
   return {
     service: service === 'active' ? 'active' : 'inactive',
@@ -48,5 +49,10 @@ export async function checkEdge(ctx: TaskContext): Promise<Check> {
 }
 
 /** The topology's labels that the node object does not carry, as `key=value`. */
-export const missingLabels = (object: NodeObject | undefined, wanted: Readonly<Record<string, string>>): readonly string[] =>
-  Object.entries(wanted).flatMap(([key, value]) => (object?.metadata.labels?.[key] === value ? [] : [`${key}=${value}`]))
+export const missingLabels = (
+  object: NodeObject | undefined,
+  wanted: Readonly<Record<string, string>>,
+): readonly string[] =>
+  Object.entries(wanted).flatMap(([key, value]) =>
+    object?.metadata.labels?.[key] === value ? [] : [`${key}=${value}`],
+  )

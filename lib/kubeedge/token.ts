@@ -24,6 +24,7 @@ export function whyUnusable(text: string | undefined, caHash: string, now: Date)
   if (!token) return 'the token is damaged: it is not hash.JWT'
   if (token.caHash !== caHash) return 'the token belongs to another CA than the one that CloudCore has now'
   // A join takes up to five minutes.
-  if (token.expiresAt.getTime() < now.getTime() + 5 * 60_000) return `the token expired at ${token.expiresAt.toISOString()}`
+  if (token.expiresAt.getTime() < now.getTime() + 5 * 60_000)
+    return `the token expired at ${token.expiresAt.toISOString()}`
   return undefined
 }

@@ -9,7 +9,11 @@ import { certificatePort, hubPort } from './ports.ts'
 export type Finding = { readonly claim: string; readonly holds: boolean; readonly figure: string }
 
 type Pod = {
-  readonly metadata: { readonly name: string; readonly namespace: string; readonly ownerReferences?: readonly { readonly kind: string }[] }
+  readonly metadata: {
+    readonly name: string
+    readonly namespace: string
+    readonly ownerReferences?: readonly { readonly kind: string }[]
+  }
   readonly spec: { readonly nodeName?: string; readonly nodeSelector?: Readonly<Record<string, string>> }
 }
 
@@ -22,13 +26,19 @@ export async function cloudFindings(ctx: TaskContext): Promise<readonly Finding[
     const why = whyNotReady(object, node.name)
     const version = object?.status?.nodeInfo?.kubeletVersion ?? 'none'
     findings.push({ claim: `${node.name} is Ready`, holds: !why, figure: why ?? version })
-    const wanted = node.role === 'edge' ? `-kubeedge-v${ctx.topology.kubeedge.version}` : `v${ctx.topology.kubernetes.version}`
+    const wanted =
+      node.role === 'edge' ? `-kubeedge-v${ctx.topology.kubeedge.version}` : `v${ctx.topology.kubernetes.version}`
     findings.push({ claim: `${node.name} has version ${wanted}`, holds: version.includes(wanted), figure: version })
     const role = `node-role.kubernetes.io/${node.role}`
     const hasRole = node.role === 'worker' || object?.metadata.labels?.[role] !== undefined
     findings.push({ claim: `${node.name} is ${node.role}`, holds: hasRole, figure: hasRole ? role : 'no such label' })
   }
-  const dns = await cluster.get<{ status?: { availableReplicas?: number } }>('-n', 'kube-system', 'deployment', 'coredns')
+  const dns = await cluster.get<{ status?: { availableReplicas?: number } }>(
+    '-n',
+    'kube-system',
+    'deployment',
+    'coredns',
+  )
   const replicas = dns?.status?.availableReplicas ?? 0
   findings.push({ claim: 'CoreDNS runs', holds: replicas > 0, figure: `${replicas} available` })
   findings.push(await nothingOnEdges(ctx, cluster))
@@ -46,7 +56,11 @@ async function nothingOnEdges(ctx: TaskContext, cluster: Cluster): Promise<Findi
       !(spec.nodeSelector && 'node-role.kubernetes.io/edge' in spec.nodeSelector),
   )
   const names = [...unguarded.map(nameOf), ...strays.map(({ metadata }) => `${metadata.namespace}/${metadata.name}`)]
-  return { claim: 'no DaemonSet of the cloud reaches an edge', holds: names.length === 0, figure: names.join(', ') || 'none' }
+  return {
+    claim: 'no DaemonSet of the cloud reaches an edge',
+    holds: names.length === 0,
+    figure: names.join(', ') || 'none',
+  }
 }
 
 /** What an edge can tell: swap, cgroup driver, and CloudCore on its own LAN with a certificate for exactly that address. */
@@ -58,13 +72,26 @@ export async function edgeFindings(ctx: TaskContext): Promise<readonly Finding[]
   const driver = (await $`grep -E 'cgroupDriver: ' /etc/kubeedge/config/edgecore.yaml`.nothrow()).stdout.trim()
   const findings: Finding[] = [
     { claim: `${node.name}: swap is off`, holds: swap.length === 0, figure: swap.join(', ') || 'none' },
-    { claim: `${node.name}: the runtime uses systemd cgroups`, holds: configured.done, figure: configured.done ? 'systemd' : configured.why },
-    { claim: `${node.name}: edgecore uses systemd cgroups`, holds: driver.endsWith('systemd'), figure: driver || 'not set' },
+    {
+      claim: `${node.name}: the runtime uses systemd cgroups`,
+      holds: configured.done,
+      figure: configured.done ? 'systemd' : configured.why,
+    },
+    {
+      claim: `${node.name}: edgecore uses systemd cgroups`,
+      holds: driver.endsWith('systemd'),
+      figure: driver || 'not set',
+    },
   ]
   for (const port of [hubPort, certificatePort]) {
-    const verified = await $`timeout 10 openssl s_client -connect ${`${address}:${port}`} -CAfile /etc/kubeedge/ca/rootCA.crt -verify_ip ${address} -verify_return_error </dev/null 2>&1 | grep -E 'Verification|verify error|errno|refused|timed out'`.nothrow()
+    const verified =
+      await $`timeout 10 openssl s_client -connect ${`${address}:${port}`} -CAfile /etc/kubeedge/ca/rootCA.crt -verify_ip ${address} -verify_return_error </dev/null 2>&1 | grep -E 'Verification|verify error|errno|refused|timed out'`.nothrow()
     const figure = verified.stdout.trim().split('\n')[0] || 'no answer'
-    findings.push({ claim: `${node.name} reaches ${address}:${port} with a valid certificate`, holds: figure === 'Verification: OK', figure })
+    findings.push({
+      claim: `${node.name} reaches ${address}:${port} with a valid certificate`,
+      holds: figure === 'Verification: OK',
+      figure,
+    })
   }
   return findings
 }

@@ -4,9 +4,10 @@ import type { Connection } from '../host/host.ts'
 import type { HostKeys } from '../host/host-keys.ts'
 import { localConnection } from '../host/local.ts'
 import { sshConnection } from '../host/ssh.ts'
+import type { SshTarget } from '../host/ssh-target.ts'
 import { pinned, verifyKnownHosts } from '../host/verify-host-keys.ts'
 import { addressOn, managementNetwork } from '../topology/addresses.ts'
-import type { Node, SshTarget, Topology } from '../topology/topology.ts'
+import type { Node, Topology } from '../topology/topology.ts'
 import { machineKeys } from './machine-keys.ts'
 
 export type Connections = {
@@ -17,7 +18,7 @@ export type Connections = {
 
 /** How a node is reached: address, port, user, key, the way there, and which host key it must show. */
 export type Way = {
-  readonly target: SshTarget & { readonly privateKey?: string }
+  readonly target: SshTarget
   readonly hostKeys: HostKeys
 }
 

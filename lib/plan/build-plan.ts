@@ -34,7 +34,11 @@ export function buildPlan(topology: Topology): Plan {
     const add = (need: Need) => {
       const target = wirings.get(need.task)
       if (!target) return
-      const ids = need.on ? explicitInstances(need) : nodeSets.get(need.task)?.has(node) ? [`${need.task}@${node}` as const] : allInstances(need.task)
+      const ids = need.on
+        ? explicitInstances(need)
+        : nodeSets.get(need.task)?.has(node)
+          ? [`${need.task}@${node}` as const]
+          : allInstances(need.task)
       for (const id of ids) waits.add(id)
       // A task that runs nowhere (taken out, or no node of its role) hands on what it would have waited for.
       if (ids.length === 0 && !seen.has(need.task)) {

@@ -27,7 +27,13 @@ export type Outcome = {
  * waits for it and nothing else. After `signal` fires nothing new starts, and what runs is ended.
  * Rejects only when an event cannot be recorded; everything that goes wrong in a task is in the outcome.
  */
-export async function execute(plan: Plan, world: World, emit: Emit, limits: Limits, signal: AbortSignal): Promise<Outcome> {
+export async function execute(
+  plan: Plan,
+  world: World,
+  emit: Emit,
+  limits: Limits,
+  signal: AbortSignal,
+): Promise<Outcome> {
   const began = world.now()
   const dependents = new Map<InstanceId, Instance[]>()
   const waiting = new Map<InstanceId, number>()
@@ -83,7 +89,13 @@ export async function execute(plan: Plan, world: World, emit: Emit, limits: Limi
           if (heldBack.has(instance.id)) continue
           heldBack.add(instance.id)
           stack.push(instance.id)
-          guarded({ type: 'task-skipped', because: 'dependency-failed', cause: failed, seconds: 0, ...fieldsOf(instance) })
+          guarded({
+            type: 'task-skipped',
+            because: 'dependency-failed',
+            cause: failed,
+            seconds: 0,
+            ...fieldsOf(instance),
+          })
         }
       }
     }

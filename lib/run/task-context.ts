@@ -1,11 +1,10 @@
-import type { Bundle } from '../bundle/bundle.ts'
 import { architectureOf } from '../bundle/architecture.ts'
-import { TaskError } from '../event/failure.ts'
+import type { Bundle } from '../bundle/bundle.ts'
 import type { Connection, Host } from '../host/host.ts'
 import type { Secret } from '../host/secret.ts'
 import type { Instance } from '../plan/plan.ts'
 import type { TaskContext } from '../task/task.ts'
-import { hypervisorNode, type Node, type Topology, type Wiring } from '../topology/topology.ts'
+import { hypervisorNode, type Node, type Topology } from '../topology/topology.ts'
 import type { InstanceBinding } from './world.ts'
 
 /** What contexts are made from, the same for a whole run. */
@@ -19,11 +18,28 @@ export type Surroundings = {
   sleep(seconds: number, signal: AbortSignal): Promise<void>
 }
 
-/** What one attempt of one instance may see and touch. Hosts are bound to its signal and its output at first use. */
-export function taskContext(surroundings: Surroundings, instance: Instance, binding: InstanceBinding): TaskContext {
+/**
+ * Makes what one attempt of one instance may see and touch. Hosts are bound to its signal and its output at first use.
+ */
+export function contextMaker(
+  surroundings: Surroundings,
+): (instance: Instance, binding: InstanceBinding) => TaskContext {
+  const nodes = new Map([hypervisorNode, ...surroundings.topology.nodes].map((node) => [node.name, node]))
+  const environments = new Map(surroundings.topology.tasks.map(({ name, env }) => [name, env]))
+  return (instance, binding) => {
+    const node = nodes.get(instance.node)
+    if (!node) throw new Error(`${instance.node} is not a node of this lab`)
+    return taskContext(surroundings, node, environments.get(instance.task) ?? {}, binding)
+  }
+}
+
+function taskContext(
+  surroundings: Surroundings,
+  node: Node,
+  env: Readonly<Record<string, string>>,
+  binding: InstanceBinding,
+): TaskContext {
   const { topology } = surroundings
-  const node = nodeOf(topology, instance.node)
-  const env = wiringOf(topology, instance.task).env
   const bound = new Map<string, Host>()
   const on = (target: Node): Host => {
     let host = bound.get(target.name)
@@ -60,17 +76,4 @@ export function taskContext(surroundings: Surroundings, instance: Instance, bind
     sleep: (seconds) => surroundings.sleep(seconds, binding.signal),
     signal: binding.signal,
   }
-}
-
-/** A node by name, the hypervisor's stand-in included. */
-export function nodeOf(topology: Topology, name: string): Node {
-  const node = name === hypervisorNode.name ? hypervisorNode : topology.nodes.find((candidate) => candidate.name === name)
-  if (!node) throw new TaskError({ kind: 'refused', message: `${name} is not a node of lab ${topology.lab}` })
-  return node
-}
-
-function wiringOf(topology: Topology, task: string): Wiring {
-  const wiring = topology.tasks.find(({ name }) => name === task)
-  if (!wiring) throw new TaskError({ kind: 'refused', message: `${task} is not a task of lab ${topology.lab}` })
-  return wiring
 }

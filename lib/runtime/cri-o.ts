@@ -32,7 +32,8 @@ export const crio: Runtime = {
   checkConfigured(ctx) {
     return firstPending(
       () => isActive(ctx),
-      async () => doneIf((await ctx.host.read(dropIn)) === crioConfig(sandboxImage(ctx)), `${dropIn} is not what kedge writes`),
+      async () =>
+        doneIf((await ctx.host.read(dropIn)) === crioConfig(sandboxImage(ctx)), `${dropIn} is not what kedge writes`),
     )
   },
 

@@ -34,17 +34,21 @@ function embedModules() {
 
 let loads = 0
 
-/** Loads one file: its default export, or, for a plain zx script without one, a task whose `run` is the script's body. */
-export async function loadOwnTask(file: string): Promise<Task> {
+/**
+ * Loads one file and returns what makes its task, once for each attempt: its default export, or, for a plain zx script
+ * without one, a task whose `run` is the script's body.
+ */
+export async function loadOwnTask(file: string): Promise<() => Task> {
   embedModules()
   if (!existsSync(file)) throw refused(`there is no ${file}`)
   const text = await Bun.file(file).text()
-  if (!/\bexport\s+default\b|\bas\s+default\b/.test(text)) return scriptTask(file)
+  if (!/\bexport\s+default\b|\bas\s+default\b/.test(text)) return () => scriptTask(file)
   const { default: loaded } = (await import(pathToFileURL(file).href)) as { default?: Partial<Task> }
   if (typeof loaded?.check !== 'function' || typeof loaded.run !== 'function') {
     throw refused(`${file}: the default export is not a task`, 'export default task({ description, check, run })')
   }
-  return { description: `own task ${basename(file)}`, ...loaded } as Task
+  const own = { description: `own task ${basename(file)}`, ...loaded } as Task
+  return () => own
 }
 
 function scriptTask(file: string): Task {

@@ -1,0 +1,35 @@
+import type { Command as Program } from 'commander'
+
+/** What a command gets of the outside: arguments, streams and surroundings. Only main.ts knows where they come from. */
+export type Terminal = {
+  /** Data goes here, all else to `error`. Resolve when a slow reader has taken it. */
+  write(text: string): void
+  error(text: string): void
+  readonly cwd: string
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly isTty: boolean
+  readonly errorStream: NodeJS.WriteStream
+  readonly input: NodeJS.ReadStream
+  /** Fires at the first Ctrl-C, SIGTERM, SIGHUP. */
+  readonly signal: AbortSignal
+  /** The running program, for the plain runtime's own uses. */
+  readonly execPath: string
+}
+
+/** Options that every command takes. */
+export type GlobalOptions = {
+  readonly config?: string
+  readonly state?: string
+  readonly color: 'auto' | 'always' | 'never'
+  readonly quiet?: boolean
+  readonly verbose?: boolean
+}
+
+/** One file in commands/. `configure` declares arguments and options; `run` returns the exit code. */
+export type Command = {
+  configure?(program: Program): Program
+  run(terminal: Terminal, args: readonly string[], options: GlobalOptions & Record<string, unknown>): Promise<number>
+}
+
+export const wantsColor = (terminal: Terminal, { color }: GlobalOptions): boolean =>
+  color === 'always' || (color === 'auto' && terminal.isTty && !terminal.env.NO_COLOR && terminal.env.TERM !== 'dumb')

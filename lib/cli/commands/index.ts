@@ -1,0 +1,20 @@
+import type { Command } from '../command.ts'
+
+type Entry = { readonly summary: string; load(): Promise<{ readonly default: Command }> }
+
+/** Every command, in the order of `kedge --help`; its file is read when it is called. */
+export const commands: Readonly<Record<string, Entry>> = {
+  run: { summary: 'bring tasks, and what they need, to done', load: () => import('./run.ts') },
+  plan: { summary: 'say what run would do, and why', load: () => import('./plan.ts') },
+  status: { summary: 'say what is done, pending or drifted on each node', load: () => import('./status.ts') },
+  report: { summary: 'seconds per entity and phase', load: () => import('./report.ts') },
+  logs: { summary: 'what a task printed', load: () => import('./logs.ts') },
+  tasks: { summary: 'list the tasks', load: () => import('./tasks.ts') },
+  graph: { summary: 'draw the graph of tasks', load: () => import('./graph.ts') },
+  ssh: { summary: 'a shell on a node, or a command there', load: () => import('./ssh.ts') },
+  kubectl: { summary: 'kubectl against the lab', load: () => import('./kubectl.ts') },
+  destroy: { summary: 'remove what kedge made, and only that', load: () => import('./destroy.ts') },
+  init: { summary: 'start a lab file, or a task of your own', load: () => import('./init.ts') },
+  schema: { summary: 'print the JSON Schema of the lab file', load: () => import('./schema.ts') },
+  version: { summary: 'print version, commit and what is embedded', load: () => import('./version.ts') },
+}

@@ -1,0 +1,32 @@
+import { tasks as builtIn } from '../../../tasks/index.ts'
+import { table } from '../../report/table.ts'
+import type { Command, GlobalOptions } from '../command.ts'
+import { exitCodes } from '../exit-codes.ts'
+import { openLab } from '../lab.ts'
+
+export default {
+  configure: (program) => program.option('--json', 'as JSON'),
+
+  async run(terminal, _words, options: GlobalOptions & { readonly json?: boolean }) {
+    const { topology, ownTasks } = openLab(terminal, options)
+    const rows = topology.tasks
+      .filter(({ removed }) => !removed)
+      .map(({ name, on, needs, phase, sh, script }) => {
+        const own = script ?? ownTasks.get(name)
+        const description = sh ?? (own ? `own task ${own}` : (builtIn[name]?.description ?? ''))
+        return {
+          name,
+          on,
+          needs: needs.map(({ task, on }) => (on ? `${task}@${on.join(',')}` : task)),
+          phase,
+          description,
+        }
+      })
+    if (options.json) terminal.write(`${JSON.stringify({ tasks: rows }, null, 2)}\n`)
+    else {
+      const lines = rows.map((row) => [row.name, row.on.join(', '), row.needs.join(', ') || '-', row.description])
+      terminal.write(`${table([['task', 'runs on', 'needs', 'does'], ...lines]).join('\n')}\n`)
+    }
+    return exitCodes.done
+  },
+} satisfies Command

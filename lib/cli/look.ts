@@ -1,0 +1,40 @@
+import type { Event, InstanceId } from '../event/event.ts'
+import { createRecorder } from '../event/recorder.ts'
+import type { Instance } from '../plan/plan.ts'
+import { execute } from '../run/execute.ts'
+import type { Terminal } from './command.ts'
+import { exitCodeOf, exitCodes } from './exit-codes.ts'
+import type { Lab } from './lab.ts'
+import { openSession } from './session.ts'
+
+/** What a look at an instance found; `unknown` means that its check could not be asked. `why` is the check's own words. */
+export type Verdict = { readonly state: 'pending' | 'done' | 'unknown'; readonly why: string }
+
+export type Look = { readonly verdicts: ReadonlyMap<InstanceId, Verdict>; readonly exitCode: number }
+
+/** Asks every instance's check and changes nothing. Journal and lock are not touched, so it works beside a run. */
+export async function look(terminal: Terminal, lab: Lab, instances: readonly Instance[]): Promise<Look> {
+  const session = await openSession(terminal, lab)
+  const verdicts = new Map<InstanceId, Verdict>()
+  const note = (event: Event) => {
+    if (event.type === 'task-pending') verdicts.set(event.id, { state: 'pending', why: event.why })
+    else if (event.type === 'task-failed') verdicts.set(event.id, { state: 'unknown', why: event.failure.message })
+    else if (event.type === 'task-skipped' && event.because === 'already-done')
+      verdicts.set(event.id, { state: 'done', why: '' })
+  }
+  try {
+    const emit = createRecorder(
+      'look',
+      () => new Date(),
+      note,
+      [],
+      () => {},
+    )
+    const limits = { jobs: Math.max(8, lab.topology.nodes.length * 2), dryRun: true }
+    const outcome = await execute({ lab: lab.topology.lab, instances }, session.world, emit, limits, terminal.signal)
+    const kinds = [...outcome.failures.values()].map(({ kind }) => kind)
+    return { verdicts, exitCode: outcome.result === 'interrupted' ? exitCodes.interrupted : exitCodeOf(kinds) }
+  } finally {
+    await session.close()
+  }
+}

@@ -1,0 +1,110 @@
+import { randomBytes } from 'node:crypto'
+import { type Bundle, openBundle } from '../bundle/bundle.ts'
+import { TaskError } from '../event/failure.ts'
+import { createVault } from '../host/secret.ts'
+import { toFailure } from '../host/to-failure.ts'
+import { type Connections, createConnections } from '../machine/connections.ts'
+import type { Instance } from '../plan/plan.ts'
+import { contextMaker, type Surroundings } from '../run/task-context.ts'
+import type { World } from '../run/world.ts'
+import { isOneLiner, oneLiner } from '../task/one-liner.ts'
+import { loadOwnTask } from '../task/own-tasks.ts'
+import type { Task } from '../task/task.ts'
+import type { Topology, Wiring } from '../topology/topology.ts'
+import type { Terminal } from './command.ts'
+import { builtInTask, type Lab, makeStateFolder } from './lab.ts'
+import { seededRandom } from './seeded-random.ts'
+import { kedgeVersion } from './version.ts'
+
+/** A lab with its hosts within reach: the world that tasks are run in. Close it to let the connections go. */
+export type Session = {
+  readonly world: World
+  readonly connections: Connections
+  readonly surroundings: Surroundings
+  close(): Promise<void>
+}
+
+/** Loads the tasks that the plan names and makes the world that they run in; no host is touched yet. */
+export async function openSession(
+  terminal: Terminal,
+  lab: Lab,
+  seed = randomBytes(4).readUInt32BE(),
+): Promise<Session> {
+  makeStateFolder(lab)
+  const { topology, stateFolder } = lab
+  const connections = createConnections(topology, stateFolder, terminal.env.SSH_AUTH_SOCK)
+  const vault = createVault()
+  const surroundings: Surroundings = {
+    topology,
+    connection: connections.to,
+    bundle: bundleOf(topology),
+    secret: vault.secret,
+    stateFolder,
+    sleep,
+  }
+  const makers = await taskMakers(lab)
+  const world: World = {
+    version: kedgeVersion,
+    seed,
+    task(instance: Instance) {
+      const make = makers.get(instance.task)
+      if (!make) throw new Error(`no code for task ${instance.task}`)
+      return make()
+    },
+    context: contextMaker(surroundings),
+    toFailure,
+    now: () => performance.now(),
+    sleep,
+    random: seededRandom(seed),
+  }
+  return { world, connections, surroundings, close: connections.close }
+}
+
+/** A fresh task for each attempt: a one-liner without a check remembers whether it has run. */
+async function taskMakers(lab: Lab): Promise<ReadonlyMap<string, () => Task>> {
+  const makers = new Map<string, () => Task>()
+  for (const wiring of lab.topology.tasks) {
+    if (!wiring.removed) makers.set(wiring.name, await makerOf(wiring, lab))
+  }
+  return makers
+}
+
+async function makerOf(wiring: Wiring, lab: Lab): Promise<() => Task> {
+  if (isOneLiner(wiring)) return () => oneLiner(wiring)
+  const file = wiring.script ?? lab.ownTasks.get(wiring.name)
+  if (file) return await loadOwnTask(file)
+  const task = builtInTask(wiring.name)
+  if (!task) throw new Error(`no code for task ${wiring.name}`)
+  return () => task
+}
+
+/** The lab's bundle, opened when the first task asks for a piece. */
+function bundleOf({ bundle: path }: Topology): () => Bundle {
+  let bundle: Bundle | undefined
+  return () => {
+    if (path === undefined) {
+      throw new TaskError({
+        kind: 'bundle',
+        message: 'the lab has no bundle',
+        cure: 'name one in the file: `bundle: ./bundle`',
+      })
+    }
+    bundle ??= openBundle(path)
+    return bundle
+  }
+}
+
+function sleep(seconds: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const stopped = () => {
+      clearTimeout(timer)
+      reject(new DOMException('stopped', 'AbortError'))
+    }
+    const timer = setTimeout(() => {
+      signal.removeEventListener('abort', stopped)
+      resolve()
+    }, seconds * 1000)
+    if (signal.aborted) stopped()
+    else signal.addEventListener('abort', stopped, { once: true })
+  })
+}
