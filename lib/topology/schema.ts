@@ -97,7 +97,7 @@ const kubeedgeSchema = Type.Object(
 )
 
 /** The whole file. One source for the published JSON Schema, the validator and the type `RawFile`. */
-export const fileSchema = Type.Object(
+export const topologySchema = Type.Object(
   {
     version: Type.Literal(1, { description: 'Version of this file format.', examples: [1] }),
     lab: Type.String({
@@ -148,4 +148,4 @@ export const fileSchema = Type.Object(
 )
 
 /** The file as it is written, where it fits the schema. */
-export type RawFile = Static<typeof fileSchema>
+export type RawFile = Static<typeof topologySchema>

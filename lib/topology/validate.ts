@@ -1,5 +1,5 @@
 import { Ajv, type ErrorObject, type Options } from 'ajv'
-import { fileSchema } from './schema.ts'
+import { topologySchema } from './schema.ts'
 
 /**
  * One breach of the schema, as ajv tells it. `verbose` brings the part of the schema that was not met, whose title and
@@ -16,6 +16,6 @@ let compiled: ReturnType<Ajv['compile']> | undefined
  * executable, `build/validator.ts` puts the code that ajv generated at build time in the place of this module.
  */
 export function validate(value: unknown): readonly Breach[] {
-  compiled ??= new Ajv(ajvOptions).compile(fileSchema)
+  compiled ??= new Ajv(ajvOptions).compile(topologySchema)
   return compiled(value) ? [] : (compiled.errors ?? [])
 }

@@ -90,8 +90,7 @@ function tellControlCharacters(
 ) {
   let told = 0
   let line = -1
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: finding them is the point
-  for (const { 0: character, index } of text.matchAll(/[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]/g)) {
+  for (const { 0: character, index } of text.matchAll(/(?![\t\n\r\x85])\p{Cc}/gu)) {
     const lineStart = text.lastIndexOf('\n', index)
     if (lineStart === line && told > 0) continue
     line = lineStart
