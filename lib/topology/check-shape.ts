@@ -7,7 +7,8 @@ import { type Path, quoted } from './yaml-values.ts'
 type Part = {
   readonly title?: string
   readonly examples?: readonly unknown[]
-  readonly properties?: Readonly<Record<string, unknown>>
+  readonly properties?: Readonly<Record<string, Part>>
+  readonly enum?: readonly string[]
 }
 
 /**
@@ -71,11 +72,11 @@ function explain(breach: Breach, part: Part, file: YamlFile, path: Path): Omit<C
   const example = exampleHint(part)
   switch (breach.keyword) {
     case 'required':
-      return { message: `${quoted(name)} is missing`, hint: example }
+      return { message: `${quoted(name)} is missing`, hint: missingHint(name, part.properties?.[name] ?? {}) }
     case 'enum': {
       const values: readonly string[] = breach.params.allowedValues
       const suggestion = found === undefined ? undefined : nearest(found, values)
-      const hint = suggestion ? `did you mean ${quoted(suggestion)}?` : `one of ${values.join(', ')}`
+      const hint = suggestion ? `did you mean ${quoted(suggestion)}?` : oneOf(values)
       return { message: `${quoted(found ?? kindOf(path, file))} is not a valid ${quoted(name)}`, hint }
     }
     case 'const':
@@ -107,8 +108,27 @@ function explain(breach: Breach, part: Part, file: YamlFile, path: Path): Omit<C
   }
 }
 
+const oneOf = (values: readonly string[]): string =>
+  values.length === 1 ? `write ${quoted(values[0])}` : `one of ${values.join(', ')}`
+
+const missingHint = (name: string, part: Part): string | undefined =>
+  part.enum
+    ? oneOf(part.enum)
+    : part.examples?.[0] === undefined
+      ? undefined
+      : `for example ${quoted(`${name}: ${flow(part.examples[0])}`)}`
+
+/** A value as one would write it within a line of YAML. */
+function flow(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(flow).join(', ')}]`
+  if (!isMapping(value)) return String(value)
+  return `{ ${Object.entries(value)
+    .map(([key, item]) => `${key}: ${flow(item)}`)
+    .join(', ')} }`
+}
+
 const exampleHint = ({ examples = [] }: Part): string | undefined =>
-  examples.length > 0 ? `for example ${examples.map((example) => quoted(example)).join(' or ')}` : undefined
+  examples.length > 0 ? `for example ${examples.map((example) => quoted(flow(example))).join(' or ')}` : undefined
 
 /** What was probably meant, for slips that everybody makes. */
 function corrected({ title }: Part, found: string): string | undefined {

@@ -13,7 +13,7 @@ export type NodeDraft = {
   readonly isVm: boolean
   /** By network name, in the order of the file; undefined where the address is not valid. */
   readonly addresses: ReadonlyMap<string, number | undefined>
-  /** False where `networks` is there, but no mapping: nothing is known then about where the node is. */
+  /** False where `networks` is no mapping, or names a network that is not there: then the node may be anywhere. */
   readonly hasSoundNetworks: boolean
   /** The networks that carry traffic between nodes, which the management network does not. */
   readonly lans: readonly string[]
@@ -48,11 +48,14 @@ export function makeDraft(file: YamlFile, raw: Raw): Draft {
       raw: node ?? {},
       role: node?.role,
       isVm: !has(node, 'ssh'),
-      hasSoundNetworks: node !== undefined && (node.networks !== undefined || !has(node, 'networks')),
+      hasSoundNetworks:
+        node !== undefined &&
+        (node.networks !== undefined || !has(node, 'networks')) &&
+        written.every(([network]) => networks.has(network)),
       addresses: new Map(
         written.map(([network, text]) => [network, text === undefined ? undefined : parseAddress(text)]),
       ),
-      lans: written.map(([network]) => network).filter((network) => !networks.get(network)?.management),
+      lans: written.map(([network]) => network).filter((network) => network !== management?.name),
     }
   })
   return { file, raw, isCluster: !has(raw, 'extends'), networks, management, nodes }

@@ -99,7 +99,7 @@ const kubeedgeSchema = Type.Object(
 /** The whole file. One source for the published JSON Schema, the validator and the type `RawFile`. */
 export const topologySchema = Type.Object(
   {
-    version: Type.Literal(1, { description: 'Version of this file format.', examples: [1] }),
+    version: Type.Unsafe<1>({ const: 1, description: 'Version of this file format.', examples: [1] }),
     lab: Type.String({
       description: 'Name of the lab: part of the names of its VMs and networks, and of its state folder.',
       examples: ['paper'],

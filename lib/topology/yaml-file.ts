@@ -1,7 +1,7 @@
-import { type Document, isScalar, parseDocument, type YAMLError } from 'yaml'
+import { type Document, isScalar, parseDocument, visit, type YAMLError } from 'yaml'
 import { makeSource, placeAt, problemAt, type Source } from './source.ts'
 import type { Place, Problem } from './topology.ts'
-import { extent, type Path, readValues, type YamlValues } from './yaml-values.ts'
+import { extent, type Path, readValues, type Tell, type YamlValues } from './yaml-values.ts'
 
 /** A complaint about a key or a value, before it is looked up where that stands. */
 export type Complaint = {
@@ -36,8 +36,7 @@ export function readYaml(
 ): { readonly yaml?: YamlFile; readonly problems: readonly Problem[] } {
   const source = makeSource(file, text.startsWith('\uFEFF') ? text.slice(1) : text)
   const problems: Problem[] = []
-  const tell = (start: number, end: number, message: string, hint?: string): void =>
-    void problems.push(problemAt(source, start, end, message, hint))
+  const tell: Tell = (start, end, message, hint) => problems.push(problemAt(source, start, end, message, hint))
 
   if (source.text.length > largest) {
     tell(0, 0, `this file is larger than ${largest / 1024 / 1024} MiB, too large for a lab`)
@@ -45,11 +44,11 @@ export function readYaml(
   }
   tellControlCharacters(source.text, tell)
   if (problems.length > 0) return { problems }
-  const document = parseDocument(source.text, { uniqueKeys: false, prettyErrors: false, logLevel: 'silent' })
-  tellSyntax(document, tell)
+  const document = parseDocument(source.text, { uniqueKeys: false, prettyErrors: false, logLevel: 'error' })
+  tellSyntax(document, source, tell)
   if (problems.length > 0) return { problems }
 
-  const values = readValues(document, tell)
+  const values = readValues(document, tell, (offset) => placeAt(source, offset).line)
   return values.value === undefined ? { problems } : { yaml: yamlFile(source, values), problems }
 }
 
@@ -84,10 +83,7 @@ function yamlFile(source: Source, values: YamlValues): YamlFile {
 /** A value that takes no room (`key:` and nothing more) is shown by its key. */
 const widest = (value: [number, number], key: [number, number]): [number, number] => (value[1] > value[0] ? value : key)
 
-function tellControlCharacters(
-  text: string,
-  tell: (start: number, end: number, message: string, hint?: string) => void,
-) {
+function tellControlCharacters(text: string, tell: Tell): void {
   let told = 0
   let line = -1
   for (const { 0: character, index } of text.matchAll(/(?![\t\n\r\x85])\p{Cc}/gu)) {
@@ -109,24 +105,45 @@ function tellControlCharacters(
 const hints: Partial<Record<YAMLError['code'], string>> = {
   TAB_AS_INDENT: 'indent with spaces',
   MULTIPLE_DOCS: 'one file describes one lab',
-  BLOCK_AS_IMPLICIT_KEY: 'a text that contains `: ` must be in quotes',
+  BLOCK_AS_IMPLICIT_KEY: 'check the indentation; a text that contains `: ` must be in quotes',
   TAG_RESOLVE_FAILED: 'leave the tag out',
 }
 
-function tellSyntax(document: Document, tell: (start: number, end: number, message: string, hint?: string) => void) {
+function tellSyntax(document: Document, source: Source, tell: Tell): void {
   const errors: readonly YAMLError[] = [...document.errors, ...document.warnings]
   const tooDeep = errors.find(({ code }) => code === 'RESOURCE_EXHAUSTION')
-  if (tooDeep) return tell(...tooDeep.pos, 'this is nested too deeply')
+  if (tooDeep) {
+    // How far the parser got depends on the stack; which line it was in hardly does.
+    const start = source.lineStarts[placeAt(source, tooDeep.pos[0]).line - 1] ?? 0
+    tell(start, tooDeep.pos[1], 'this is nested too deeply')
+    return
+  }
+  // One mistake often gives several errors in its line; the first says it best.
+  const lines = new Set<number>()
   for (const { code, pos, message } of errors.slice(0, mostSyntaxErrors)) {
-    tell(
-      ...pos,
-      code === 'MULTIPLE_DOCS' ? 'a second document starts here' : `not valid YAML: ${decapitalised(message)}`,
-      hints[code],
-    )
+    const { line } = placeAt(source, pos[0])
+    if (lines.has(line)) continue
+    lines.add(line)
+    const openQuote = /^Missing closing ["']quote/.test(message) ? lastQuoted(document) : undefined
+    if (openQuote) tell(...openQuote, 'this quote is never closed')
+    else if (code === 'MULTIPLE_DOCS') tell(...pos, 'a second document starts here', hints[code])
+    else tell(...pos, `not valid YAML: ${decapitalised(message)}`, hints[code])
   }
   const { yaml } = document.directives ?? {}
-  if (yaml?.explicit && yaml.version !== '1.2')
+  if (yaml?.explicit && yaml.version !== '1.2') {
     tell(0, 0, `YAML ${yaml.version} is asked for, but kedge reads YAML 1.2`, 'leave the %YAML line out')
+  }
+}
+
+/** The parser sees the missing quote where the file ends; the user wants to see where the text begins. */
+function lastQuoted(document: Document): [start: number, end: number] | undefined {
+  let last: [start: number, end: number] | undefined
+  visit(document, {
+    Scalar(_, { type, range }) {
+      if (range && (type === 'QUOTE_DOUBLE' || type === 'QUOTE_SINGLE')) last = [range[0], range[1]]
+    },
+  })
+  return last
 }
 
 const decapitalised = (text: string): string => text.slice(0, 1).toLowerCase() + text.slice(1)

@@ -15,15 +15,15 @@ import {
 export type Path = readonly (string | number)[]
 
 /** Told of each mistake, with the offsets of what it is about. */
-export type Tell = (start: number, end: number, message: string, hint?: string) => void
+export type Tell = (start: number, end: number, message: string, hint?: string) => unknown
 
 /** The key and the value at one place, as far as they are written. */
 export type Spot = { readonly key?: Node; readonly value?: Node }
 
 export type YamlValues = {
   /**
-   * Plain data; mappings have no prototype, so that a key called `constructor` is only a key. Undefined where aliases expand
-   * the file beyond measure.
+   * Plain data; mappings have no prototype, so that a key called `constructor` is only a key. Undefined where an alias
+   * has no sound target.
    */
   readonly value: unknown
   /** The key and the value that stand at a path, as far as the path exists. */
@@ -42,12 +42,13 @@ const mergeKey = [
  * A parsed document as plain data that remembers where everything stands. Unlike the library's own conversion it says where
  * a key stands twice, which the library finds only in quadratic time, and where an alias does harm.
  */
-export function readValues(document: Document, tell: Tell): YamlValues {
+export function readValues(document: Document, tell: Tell, lineOf: (offset: number) => number): YamlValues {
   const entries = new Map<YAMLMap, Map<string, Pair>>()
   const anchors = new Map<string, Node>()
   const targets = new Map<Node, Node>()
   const open = new Set<Node>()
   let count = 0
+  let hasBadAlias = false
 
   function convert(node: unknown): unknown {
     if (!isNode(node)) return null
@@ -62,17 +63,20 @@ export function readValues(document: Document, tell: Tell): YamlValues {
   }
 
   function convertAlias(alias: Node & { readonly source: string }): unknown {
+    if (hasBadAlias) return null
     const target = anchors.get(alias.source)
-    const [start, end] = extent(alias)
-    if (!target) return void tell(start, end, `no anchor ${quoted(alias.source)} stands before this alias`)
-    if (open.has(target)) return void tell(start, end, 'this alias contains itself')
-    if (count === Number.POSITIVE_INFINITY) return null
-    if (count >= mostValues) {
-      count = Number.POSITIVE_INFINITY
-      return void tell(start, end, `aliases expand this file to more than ${mostValues} values`)
+    if (target && !open.has(target) && count <= mostValues) {
+      targets.set(alias, target)
+      return convert(target)
     }
-    targets.set(alias, target)
-    return convert(target)
+    hasBadAlias = true
+    const reason = !target
+      ? `no anchor ${quoted(alias.source)} stands before this alias`
+      : open.has(target)
+        ? 'this alias contains itself'
+        : `aliases expand this file to more than ${mostValues} values`
+    tell(...extent(alias), reason)
+    return null
   }
 
   function scalarValue(scalar: Scalar): unknown {
@@ -96,11 +100,13 @@ export function readValues(document: Document, tell: Tell): YamlValues {
       const key = keyText(pair.key)
       if (key === undefined) tell(...extent(pair.key, pair.value, map), 'a key must be plain text')
       else if (key === '<<') tell(...extent(pair.key), ...mergeKey)
-      else if (pairs.has(key)) tell(...extent(pair.key), `${quoted(key)} stands here twice`)
+      else if (pairs.has(key)) tell(...extent(pair.key), `${quoted(key)} stands here twice`, earlier(pairs.get(key)))
       else pairs.set(key, pair)
     }
     return pairs
   }
+
+  const earlier = (pair: Pair | undefined): string => `the first is in line ${lineOf(extent(pair?.key)[0])}`
 
   function find(path: Path): Spot | undefined {
     let found: Spot | undefined = spot(undefined, document.contents)
@@ -117,7 +123,7 @@ export function readValues(document: Document, tell: Tell): YamlValues {
   }
 
   const value = convert(document.contents)
-  return { value: count > mostValues ? undefined : value, find }
+  return { value: hasBadAlias ? undefined : value, find }
 }
 
 const spot = (key: unknown, value: unknown): Spot => ({

@@ -38,6 +38,9 @@ const listed = (draft: Draft): string => {
     : `networks: ${names.slice(0, 10).join(', ')}${names.length > 10 ? ', …' : ''}`
 }
 
+const span = (first: number, last: number): string =>
+  first < last ? `${formatAddress(first)} to ${formatAddress(last)}` : formatAddress(last)
+
 function* checkPlace(
   address: number,
   range: Range,
@@ -46,17 +49,33 @@ function* checkPlace(
   path: readonly string[],
 ): Iterable<Complaint> {
   const text = formatAddress(address)
-  const hosts = `${formatAddress(range.first + (management ? 2 : 1))} to ${formatAddress(range.last - 1)}`
+  const hosts = span(range.first + (management ? 2 : 1), range.last - 1)
   if (!contains(range, address)) {
-    yield { path, message: `${text} is outside ${quoted(name)} (${formatCidr(range)})`, hint: `${hosts} are in it` }
+    yield {
+      path,
+      message: `${text} is outside ${quoted(name)} (${formatCidr(range)})`,
+      hint: `machines in it can have ${hosts}`,
+    }
   } else if (range.prefixLength > 30) {
     // The range itself has been complained of.
   } else if (address === range.first) {
-    yield { path, message: `${text} is the network address of ${formatCidr(range)}`, hint: `machines have ${hosts}` }
+    yield {
+      path,
+      message: `${text} is the network address of ${formatCidr(range)}`,
+      hint: `machines can have ${hosts}`,
+    }
   } else if (address === range.last) {
-    yield { path, message: `${text} is the broadcast address of ${formatCidr(range)}`, hint: `machines have ${hosts}` }
+    yield {
+      path,
+      message: `${text} is the broadcast address of ${formatCidr(range)}`,
+      hint: `machines can have ${hosts}`,
+    }
   } else if (management && address === range.first + 1) {
-    yield { path, message: `${text} is the hypervisor's own address on ${quoted(name)}`, hint: `nodes have ${hosts}` }
+    yield {
+      path,
+      message: `${text} is the hypervisor's own address on ${quoted(name)}`,
+      hint: `machines can have ${hosts}`,
+    }
   }
 }
 

@@ -35,6 +35,15 @@ function* checkPaths(master: NodeDraft, draft: Draft): Iterable<Complaint> {
   const masterLans = new Set(master.lans)
   const workers = draft.nodes.filter(({ role, hasSoundNetworks }) => role === 'worker' && hasSoundNetworks)
   if (!master.hasSoundNetworks) return
+  if (master.isVm && master.lans.length === 0) {
+    yield {
+      path: ['nodes', master.name, 'networks'],
+      mark: 'key',
+      message: `the control plane ${quoted(master.name)} is on no LAN but the management network`,
+      hint: 'put it on a network with each of the others',
+    }
+    return
+  }
   for (const edge of draft.nodes) {
     if (edge.role !== 'edge' || !edge.hasSoundNetworks || has(edge.raw, 'cloudcore')) continue
     if (edge.lans.some((lan) => masterLans.has(lan))) continue
@@ -76,17 +85,7 @@ const isAddressedBySsh = ({ isVm, lans }: NodeDraft): boolean => !isVm && lans.l
 function* checkSshAddresses(cloud: readonly NodeDraft[]): Iterable<Complaint> {
   for (const node of cloud) {
     const host = node.raw.ssh?.host
-    if (!isAddressedBySsh(node)) {
-      if (node.isVm && node.role === 'control-plane' && node.lans.length === 0) {
-        const message = `the control plane ${quoted(node.name)} is on no LAN but the management network`
-        yield {
-          path: ['nodes', node.name, 'networks'],
-          mark: 'key',
-          message,
-          hint: 'put it on a network with each of the others',
-        }
-      }
-    } else if (host !== undefined && parseAddress(host) === undefined) {
+    if (isAddressedBySsh(node) && host !== undefined && parseAddress(host) === undefined) {
       yield {
         path: ['nodes', node.name, 'ssh', 'host'],
         message: `${quoted(host)} is a name, but Kubernetes must be told the IPv4 address of ${quoted(node.name)}`,

@@ -20,12 +20,14 @@ export function* checkTasks(
 ): Iterable<TaskComplaint> {
   const byName = new Map(tasks.map((task) => [task.name, task]))
   const nodes = new Map(draft.nodes.map((node) => [node.name, node.role]))
-  const selectors = { known: new Set<string>([...groupSelectors, ...nodes.keys()]), nodes }
+  const selectors = { known: new Set<string>([...nodes.keys(), ...groupSelectors]), nodes }
   for (const task of tasks) {
     if (!task.isSound) continue
-    yield* checkCode(task, byName, knownTasks)
+    const mistakes = [...checkCode(task, byName, knownTasks)]
+    yield* mistakes
     if (task.removed) continue
-    yield* checkOn(task, selectors.known)
+    // A name that nothing is known of is probably misspelt; `on` would only be missing because of that.
+    if (task.entry.on !== undefined || mistakes.length === 0) yield* checkOn(task, selectors.known)
     for (const need of task.needs) yield* checkNeed(task, need, byName, selectors)
     const timeout = task.entry.timeout
     if (timeout !== undefined && !isBetween(1, parseDurationSeconds(timeout), longestTimeoutSeconds)) {
