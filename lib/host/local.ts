@@ -55,7 +55,8 @@ function spawnLocal(command: Command): Child {
 }
 
 function startBash(command: Command): ChildProcess {
-  return spawnProcess('bash', ['--noprofile', '--norc', '-c', secretReads(command.secrets) + command.script], {
+  const script = secretReads(command.secrets) + command.script
+  return spawnProcess('bash', ['--noprofile', '--norc', '-c', isLong(command) ? readScript : script], {
     // A session of its own, so that one signal reaches everything that the command starts.
     detached: true,
     stdio: 'pipe',
@@ -64,6 +65,10 @@ function startBash(command: Command): ChildProcess {
   })
 }
 
+// Linux lets one argument hold 128 KiB; a longer script comes through stdin.
+const readScript = 'IFS= read -r -d "" REPLY; eval "unset REPLY; $REPLY"'
+const isLong = (command: Command) => Buffer.byteLength(command.script) > 100_000
+
 function connect(started: ChildProcess, control: ChildControl, command: Command, stdin: PassThrough): void {
   const { stdin: input, stdout, stderr } = started
   if (stdout) control.stdout.attach(stdout)
@@ -71,6 +76,7 @@ function connect(started: ChildProcess, control: ChildControl, command: Command,
   if (input) {
     input.on('error', () => {})
     input.once('close', () => stdin.destroy())
+    if (isLong(command)) input.write(`${secretReads(command.secrets)}${command.script}\0`)
     if (command.secrets.length > 0) input.write(secretInput(command.secrets))
     stdin.pipe(input)
   }

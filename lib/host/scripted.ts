@@ -22,6 +22,9 @@ export type Answer =
 /** What a function that answers gets to see. */
 export type ScriptedCommand = {
   readonly command: string
+  /** What bash would be given: with the prefix, and with secrets as variables. */
+  readonly script: string
+  readonly cwd: string | undefined
   /** All of the command's stdin. */
   readonly input: string
   /** The raw values behind the stars, in order. */
@@ -134,6 +137,8 @@ async function whole(command: Command, stdin: PassThrough): Promise<ScriptedComm
   for await (const chunk of stdin) chunks.push(chunk)
   return {
     command: command.shown,
+    script: command.script,
+    cwd: command.cwd,
     input: Buffer.concat(chunks).toString('utf8'),
     secrets: command.secrets.map(reveal),
     env: command.env,

@@ -67,7 +67,8 @@ export async function startSshd({ config = [] }: { config?: readonly string[] } 
     'KbdInteractiveAuthentication no',
     'PermitRootLogin yes',
     'LogLevel VERBOSE',
-    'Subsystem sftp internal-sftp',
+    // What the user's .bashrc does, and how long that takes, is not under test; bash reads none at this depth.
+    'SetEnv SHLVL=2',
     ...config,
   ]
   writeFileSync(join(folder, 'config'), `${lines.join('\n')}\n`)

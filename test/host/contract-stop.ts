@@ -1,0 +1,94 @@
+import { expect, test } from 'bun:test'
+import { readFileSync } from 'node:fs'
+import { toFailure } from '../../lib/host/to-failure.ts'
+import type { Benches } from './contract.ts'
+
+/** For hosts whose processes are on this machine, so that their end can be seen. */
+export function stopContract({ bind, connection }: Benches): void {
+  const starting = async (run: (bench: ReturnType<Benches['bind']>) => PromiseLike<unknown>) => {
+    const pids: number[] = []
+    const started = Promise.withResolvers<void>()
+    const bench = bind({
+      onOutput: (stream, line) => {
+        if (stream === 'stdout') pids.push(Number(line))
+        if (pids.length === 2) started.resolve()
+      },
+    })
+    const ended = Promise.resolve(run(bench)).then(
+      () => undefined,
+      (error: unknown) => error,
+    )
+    await Promise.race([started.promise, ended])
+    return { pids, ended, stop: bench.stop }
+  }
+  const family = 'sleep 1000 & echo $!; (sleep 1000 & echo $!; wait); wait'
+
+  test('stops a command together with its grandchildren, nothrow or not', async () => {
+    const { pids, ended, stop } = await starting(({ $ }) => $`bash -c ${family}`.nothrow())
+    expect(pids.map(isAlive)).toEqual([true, true])
+    stop.abort()
+    expect(await ended).toBeDefined()
+    await untilDead(pids)
+  })
+
+  test('a timeout of its own ends them as well, and says that it was one', async () => {
+    const { pids, ended } = await starting(({ $ }) => $`bash -c ${family}`.timeout('1s'))
+    expect(toFailure(await ended)).toMatchObject({ kind: 'timeout' })
+    await untilDead(pids)
+  })
+
+  test('kill reaches the command and no process of this machine that has its number', async () => {
+    const { $ } = bind()
+    const command = $`echo ready; sleep 1000`
+    for await (const line of command) {
+      expect(line).toBe('ready')
+      break
+    }
+    const error = await command.catch((thrown) => thrown)
+    expect(error.signal).toBe('SIGTERM')
+  })
+
+  test('starts nothing once it is stopped', async () => {
+    const { $, host, stop } = bind()
+    stop.abort(new DOMException('too late', 'TimeoutError'))
+    const error = await $`echo ran`.nothrow().catch((thrown) => thrown)
+    expect(error.stdout).toBe('')
+    expect(toFailure(error)).toMatchObject({ kind: 'timeout', message: 'too late' })
+    await expect(host.read('/etc/passwd')).rejects.toThrow('too late')
+    await expect(host.write('/tmp/never', 'x')).rejects.toThrow('too late')
+  })
+
+  test('a slow reader of lines loses none and holds the command up instead', async () => {
+    const { $ } = bind()
+    let count = 0
+    let last = ''
+    for await (const line of $({ quiet: true })`seq 1500000`) {
+      count += 1
+      last = line
+      if (count % 100_000 === 0) await new Promise((resolve) => setImmediate(resolve))
+    }
+    expect([count, last]).toEqual([1_500_000, '1500000'])
+  })
+
+  test('closing ends what still runs', async () => {
+    const { pids, ended } = await starting(({ $ }) => $`bash -c ${family}`)
+    await connection().close()
+    expect(await ended).toBeDefined()
+    await untilDead(pids)
+  })
+}
+
+export function isAlive(pid: number): boolean {
+  try {
+    // A zombie has ended; who started it has not asked yet.
+    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))
+  } catch {
+    return false
+  }
+}
+
+/** Remote processes end a moment after the command that held them. */
+export async function untilDead(pids: readonly number[]): Promise<void> {
+  for (let attempt = 0; attempt < 500 && pids.some(isAlive); attempt++) await Bun.sleep(10)
+  expect(pids.filter(isAlive)).toEqual([])
+}
