@@ -113,9 +113,12 @@ function redrawable(stream: LiveStream) {
   return {
     size,
     draw(above: readonly string[], frame: readonly string[]): void {
+      // log-update would find that out as well, but only after measuring every line.
+      if (above.length === 0 && into.columns === drawnColumns && Bun.deepEquals(frame, drawn)) return
       if (drawn.length > 0 && into.columns < drawnColumns) {
-        const height = drawn.reduce((sum, line) => sum + Math.max(1, Math.ceil(widthOf(line) / into.columns)), 0)
-        buffered += `\r\u001b[${height}A\u001b[J`
+        const height = drawn.reduce((sum, line) => sum + reflowedHeight(line, into.columns), 0)
+        // Line by line: asked to clear from the top corner on, tmux moves the drawing to its history instead.
+        buffered += `\u001b[2K${'\u001b[1A\u001b[2K'.repeat(height)}\r`
         log.done()
       } else if (above.length > 0 || frame.length === 0) {
         if (drawn.length > 0) log.clear()
@@ -129,3 +132,6 @@ function redrawable(stream: LiveStream) {
     },
   }
 }
+
+const reflowedHeight = (line: string, columns: number): number =>
+  Bun.wrapAnsi(line, columns, { hard: true, wordWrap: false, trim: false }).split('\n').length

@@ -1,0 +1,113 @@
+import { afterEach, describe, expect, test } from 'bun:test'
+import { rmSync } from 'node:fs'
+import { expectGolden } from './expect-golden.ts'
+
+const hasTmux = Bun.which('tmux') !== null
+/** A server for each test: one that is just going down would refuse the next session. */
+let servers = 0
+let socket = ''
+
+function tmux(...args: string[]): string {
+  const { exitCode, stdout, stderr } = Bun.spawnSync(['tmux', '-L', socket, '-f', '/dev/null', ...args], {
+    env: { ...process.env, LC_ALL: 'C.UTF-8', TERM: 'xterm-256color', TMUX: '' },
+  })
+  if (exitCode !== 0) throw new Error(`tmux ${args[0]}: ${stderr}`)
+  return stdout.toString()
+}
+
+/** Starts the replay in a terminal of that size and returns once it stands drawn at its first stop. */
+function terminal(columns: number, rows: number, scenario: string, ...stops: string[]) {
+  const replay = [process.execPath, `${import.meta.dir}/replay-live.ts`, scenario, 'drawn', ...stops]
+  // A shell's prompt before and after, so that what is wiped too much or too little shows.
+  const script = `PS1= ; printf 'before 1\\nbefore 2\\n$ kedge run all\\n'; ${replay.join(' ')}; printf '$ after\\n'; tmux wait-for -S over; cat`
+  servers += 1
+  socket = `kedge-report-${process.pid}-${servers}`
+  tmux('new-session', '-d', '-x', String(columns), '-y', String(rows), 'sh', '-c', script)
+  tmux('set-option', '-g', 'history-limit', '20000')
+  tmux('set-option', '-g', 'status', 'off')
+  tmux('wait-for', 'drawn')
+  return {
+    screen: () => tmux('capture-pane', '-p'),
+    everything: () => tmux('capture-pane', '-p', '-S', '-', '-J'),
+    go() {
+      tmux('send-keys', 'n')
+      tmux('wait-for', 'drawn')
+    },
+    end() {
+      tmux('send-keys', 'n')
+      tmux('wait-for', 'over')
+    },
+    resize(toColumns: number, toRows: number) {
+      tmux('resize-window', '-x', String(toColumns), '-y', String(toRows))
+      tmux('wait-for', 'drawn')
+    },
+    title: () => tmux('display-message', '-p', '#{pane_title}').trim(),
+    showsCursor: () => tmux('display-message', '-p', '#{cursor_flag}').trim() === '1',
+  }
+}
+
+const count = (text: string, part: string): number => text.split(part).length - 1
+
+describe.skipIf(!hasTmux)('in a terminal', () => {
+  afterEach(() => {
+    const path = tmux('display-message', '-p', '#{socket_path}').trim()
+    tmux('kill-server')
+    rmSync(path, { force: true })
+  })
+
+  const sizes = [
+    [80, 24],
+    [40, 10],
+  ] as const
+  for (const [columns, rows] of sizes) {
+    test(`${columns}x${rows}: two edges, from the first drawing to the prompt after it`, async () => {
+      const at = terminal(columns, rows, 'two-edges', '20', '39', '100', 'end')
+      await expectGolden(`terminal-two-edges-${columns}x${rows}-20s.txt`, at.screen())
+      at.go()
+      await expectGolden(`terminal-two-edges-${columns}x${rows}-39s.txt`, at.screen())
+      at.go()
+      at.go()
+      at.end()
+      const everything = at.everything()
+      await expectGolden(`terminal-two-edges-${columns}x${rows}-after.txt`, `${everything.trimEnd()}\n`)
+      expect(count(everything, 'running')).toBe(0)
+      expect(at.showsCursor()).toBe(true)
+      expect(at.title()).not.toBe('pwned')
+    })
+
+    test(`${columns}x${rows}: two hundred edges, nothing twice in the scrollback`, async () => {
+      const at = terminal(columns, rows, 'two-hundred-edges', '36', '38', '39', '40', 'end')
+      at.go()
+      await expectGolden(`terminal-two-hundred-${columns}x${rows}-38s.txt`, at.screen())
+      at.go()
+      at.go()
+      at.go()
+      at.end()
+      const everything = at.everything()
+      for (let edge = 1; edge <= 200; edge++) expect(count(everything, `✔ edge-${edge}  join-edge`)).toBe(1)
+      expect(count(everything, 'running')).toBe(0)
+      expect(everything).toStartWith('before 1\nbefore 2\n$ kedge run all\n')
+    })
+
+    test(`${columns}x${rows}: failures stay in sight`, async () => {
+      const at = terminal(columns, rows, 'failing', '60', 'end')
+      await expectGolden(`terminal-failing-${columns}x${rows}-60s.txt`, at.screen())
+      at.go()
+      at.end()
+      for (let edge = 2; edge <= 6; edge++) expect(count(at.everything(), `✖ edge-${edge}  install-runtime`)).toBe(1)
+    })
+  }
+
+  test('narrower and wider again: what was there before stays, and no drawing is left behind', async () => {
+    const at = terminal(80, 24, 'two-edges', '39', 'end')
+    at.resize(40, 10)
+    await expectGolden('terminal-resized-40x10.txt', at.screen())
+    at.resize(100, 30)
+    await expectGolden('terminal-resized-100x30.txt', at.screen())
+    at.go()
+    at.end()
+    const everything = at.everything()
+    expect(everything).toStartWith('before 1\nbefore 2\n$ kedge run all\n')
+    expect(count(everything, 'running')).toBe(0)
+  })
+})
