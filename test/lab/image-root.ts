@@ -1,0 +1,82 @@
+import { chmod, mkdir, rm, symlink, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { aptSources } from './apt-sources.ts'
+import { dpkgOptions, imagePackages, maskedUnits, packageSets } from './image-packages.ts'
+import { distribution } from './packages.ts'
+import { $ } from './shell.ts'
+
+export const overlayFolder: string = join(import.meta.dir, 'image')
+const swapBytes = 128 * 1024 * 1024
+
+/** Fills `root` with the VMs' file system, and `packages/<set>` with the .deb files that each package set adds to it. */
+export async function makeImageRoot(root: string, packages: string, log: string): Promise<void> {
+  const { id, codename } = await distribution()
+  const sources = `${root}.list`
+  await writeFile(sources, `${(await aptSources()).join('\n')}\n`)
+  const options = [
+    ...dpkgOptions.map((option) => `--dpkgopt=${option}`),
+    `--aptopt=Acquire::Languages "none"`,
+    // The lab's initial RAM disk is its own (image-disk.ts): a generic one takes 15 s to make and 3 s longer to boot.
+    '--essential-hook=chroot "$1" dpkg-divert --quiet --local --rename --add /usr/sbin/update-initramfs',
+    '--essential-hook=mkdir -p "$1/usr/sbin" && ln -s /bin/true "$1/usr/sbin/update-initramfs"',
+    // While apt's lists and the image's dpkg status are at hand: whatever is missing here is missing in the VM.
+    ...Object.entries(packageSets).map(([name, wanted]) => `--customize-hook=${downloadHook(packages, name, wanted)}`),
+  ]
+  const include = `--include=${imagePackages(id).join(',')}`
+  const run =
+    await $`mmdebstrap --mode=root --variant=minbase --format=directory ${options} ${include} ${codename} ${root} ${sources} >${log} 2>&1`.nothrow()
+  if (run.exitCode !== 0) {
+    const tail = await $`tail -n 25 ${log}`.text()
+    throw new Error(`mmdebstrap failed (the whole log: ${log}):\n${tail}`)
+  }
+  await rm(sources)
+  await configure(root)
+}
+
+const downloadHook = (packages: string, name: string, wanted: readonly string[]): string => {
+  const folder = join(packages, name)
+  return [
+    `mkdir -p '${folder}/partial'`,
+    `APT_CONFIG="$MMDEBSTRAP_APT_CONFIG" apt-get --yes --quiet --download-only --no-install-recommends -o APT::Sandbox::User=root -o Dir::Cache::archives='${folder}' install ${wanted.join(' ')}`,
+    `rm -rf '${folder}/partial' '${folder}/lock'`,
+  ].join(' && ')
+}
+
+async function configure(root: string): Promise<void> {
+  await $`cp -r --no-preserve=mode ${overlayFolder}/. ${root}/`
+  await chmod(join(root, 'etc/ufw/user.rules'), 0o640)
+  // An address of the lab's own, and no name server: the VMs have nobody to ask.
+  await writeFile(join(root, 'etc/hostname'), 'lab\n')
+  await writeFile(join(root, 'etc/hosts'), '127.0.0.1 localhost\n')
+  await writeFile(join(root, 'etc/resolv.conf'), '')
+  // Every clone makes its own identity at its first boot, or gets it from the seed.
+  await writeFile(join(root, 'etc/machine-id'), '')
+  await $`rm -f ${root}/var/lib/dbus/machine-id ${root}/etc/ssh/ssh_host_*`
+  await $`rm -rf ${root}/etc/update-motd.d ${root}/var/lib/apt/lists ${root}/var/log/bootstrap.log`
+
+  // Only to check a seed's syntax, and a third of what cloud-init loads; it says so itself and goes on.
+  await $`rm -rf ${root}/usr/lib/python3/dist-packages/jsonschema`
+  await $`sed -i s/^IPV6=yes/IPV6=no/ ${root}/etc/default/ufw`
+
+  const system = join(root, 'etc/systemd/system')
+  for (const unit of maskedUnits) await link('/dev/null', join(system, unit))
+  await link(
+    '/lib/systemd/system/systemd-networkd.service',
+    join(system, 'multi-user.target.wants/systemd-networkd.service'),
+  )
+  // The generator asks ds-identify where the seed might be, a long shell script; here it can only be in one place.
+  await link('/dev/null', join(root, 'etc/systemd/system-generators/cloud-init-generator'))
+  await link('/lib/systemd/system/cloud-init.target', join(system, 'multi-user.target.wants/cloud-init.target'))
+
+  // Holes are filled in by image-disk.ts: a sparse file cannot be swapped to.
+  const swap = join(root, 'swapfile')
+  await $`truncate -s ${swapBytes} ${swap} && chmod 600 ${swap} && mkswap --quiet ${swap}`
+  // Older than /usr, these two would have systemd rebuild caches at the first boot.
+  await $`touch ${root}/etc/.updated ${root}/var/.updated`
+}
+
+async function link(target: string, path: string): Promise<void> {
+  await mkdir(join(path, '..'), { recursive: true })
+  await rm(path, { force: true })
+  await symlink(target, path)
+}
