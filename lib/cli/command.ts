@@ -12,6 +12,8 @@ export type Terminal = {
   readonly input: NodeJS.ReadStream
   /** Fires at the first Ctrl-C, SIGTERM, SIGHUP. */
   readonly signal: AbortSignal
+  /** Called, synchronously, when a second one ends kedge at once. */
+  atOnce(callback: () => void): void
   /** The running program, for the plain runtime's own uses. */
   readonly execPath: string
 }

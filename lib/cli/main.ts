@@ -15,9 +15,13 @@ if (words.length === 1 && (words[0] === 'version' || words[0] === '--version')) 
 
 function terminal() {
   const stop = new AbortController()
+  const last: (() => void)[] = []
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(name, () => {
-      if (stop.signal.aborted) process.exit(130)
+      if (stop.signal.aborted) {
+        for (const callback of last) callback()
+        process.exit(130)
+      }
       stop.abort()
     })
   }
@@ -32,6 +36,7 @@ function terminal() {
     errorStream: process.stderr,
     input: process.stdin,
     signal: stop.signal,
+    atOnce: (callback: () => void) => void last.push(callback),
     execPath: process.execPath,
   }
 }

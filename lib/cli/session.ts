@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { type Bundle, openBundle } from '../bundle/bundle.ts'
 import { TaskError } from '../event/failure.ts'
+import { killChildren } from '../host/child.ts'
 import { createVault } from '../host/secret.ts'
 import { toFailure } from '../host/to-failure.ts'
 import { type Connections, createConnections } from '../machine/connections.ts'
@@ -31,6 +32,7 @@ export async function openSession(
   seed = randomBytes(4).readUInt32BE(),
 ): Promise<Session> {
   makeStateFolder(lab)
+  terminal.atOnce(killChildren)
   const { topology, stateFolder } = lab
   const connections = createConnections(topology, stateFolder, terminal.env.SSH_AUTH_SOCK)
   const vault = createVault()

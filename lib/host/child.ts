@@ -127,3 +127,8 @@ export function createChild(parts: ChildParts): ChildControl {
 export const failSoon = (control: ChildControl, error: unknown): void => {
   setImmediate(() => control.fail(error))
 }
+
+/** For a kedge that leaves at once: no grace, and nothing of what it started here lives on. */
+export function killChildren(): void {
+  for (const child of children.values()) child.kill('SIGKILL')
+}

@@ -1,0 +1,44 @@
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { validator, validatorModule } from '../../build/validator.ts'
+import type * as FromSource from '../../lib/topology/load-topology.ts'
+import { loadTopology } from '../../lib/topology/load-topology.ts'
+import { fixtures } from '../topology/fixtures.ts'
+import { base, known } from '../topology/known.ts'
+
+describe('the loader as it is built into the executable', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'kedge-validator-'))
+  const output = join(folder, 'load-topology.js')
+  let built: typeof FromSource
+
+  beforeAll(async () => {
+    await Bun.build({
+      entrypoints: [join(import.meta.dir, '../../lib/topology/load-topology.ts')],
+      target: 'bun',
+      outdir: folder,
+      plugins: [validator],
+    })
+    built = await import(output)
+  })
+  afterAll(() => rmSync(folder, { recursive: true }))
+
+  test('finds the same in every fixture as the loader run from source', () => {
+    const texts = [...fixtures('valid'), ...fixtures('invalid'), { name: 'reference', text: base }]
+    expect(texts.length).toBeGreaterThan(100)
+    for (const { name, text } of texts) {
+      expect(built.loadTopology(text, name, known)).toEqual(loadTopology(text, name, known))
+    }
+  })
+
+  test('carries neither ajv nor typebox', () => {
+    const code = readFileSync(output, 'utf8')
+    expect(code).not.toMatch(/node_modules\/(ajv|typebox)\//)
+    expect(code).toContain('node_modules/yaml/')
+  })
+})
+
+test('the generated module needs no other', () => {
+  expect(new Bun.Transpiler({ loader: 'js' }).scanImports(validatorModule())).toEqual([])
+})

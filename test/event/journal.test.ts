@@ -1,0 +1,154 @@
+import { Database } from 'bun:sqlite'
+import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
+import { mkdtempSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Event } from '../../lib/event/event.ts'
+import { openJournal } from '../../lib/event/journal.ts'
+import { lockLab } from '../../lib/event/lab-lock.ts'
+import { logFile, logFiles } from '../../lib/event/log-files.ts'
+import { createRecorder } from '../../lib/event/recorder.ts'
+
+let folder: string
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'kedge-journal-'))
+})
+afterEach(() => rmSync(folder, { recursive: true }))
+
+const instance = { id: 'a@n', task: 'a', node: 'n', phase: 'configuration' } as const
+const event = (body: Partial<Event> & Pick<Event, 'type'>, run = 'r1'): Event =>
+  ({ at: '2026-01-01T00:00:00.000Z', run, ...body }) as Event
+const started = (run: string) =>
+  event({ type: 'run-started', lab: 'l', kedge: '0', instances: 1, jobs: 1, seed: 1, dryRun: false }, run)
+const finished = (run: string) =>
+  event({ type: 'run-finished', result: 'ok', seconds: 1, finished: 1, alreadyDone: 0, failed: 0, heldBack: 0 }, run)
+
+describe('the journal', () => {
+  test('gives back what it was given, also to a later process', () => {
+    const path = join(folder, 'journal.sqlite')
+    const journal = openJournal(path)
+    const all = [started('r1'), event({ type: 'task-started', why: 'w', attempt: 1, ...instance }), finished('r1')]
+    for (const each of all) journal.record(each)
+    journal.close()
+    const again = openJournal(path, { readOnly: true })
+    expect(again.events('r1')).toEqual(all)
+    expect(again.runs()).toEqual([{ run: 'r1', startedAt: '2026-01-01T00:00:00.000Z', result: 'ok' }])
+    expect(again.events('r2')).toEqual([])
+    again.close()
+  })
+
+  test('keeps neither output nor checks: those are in the logs', () => {
+    const journal = openJournal(join(folder, 'journal.sqlite'))
+    journal.record(event({ type: 'task-output', stream: 'stdout', text: 'hello', ...instance }))
+    journal.record(event({ type: 'task-checking', ...instance }))
+    expect(journal.events('r1')).toEqual([])
+    journal.close()
+  })
+
+  test('an event is on disk when record returns: a copy taken then has it', () => {
+    const path = join(folder, 'journal.sqlite')
+    const journal = openJournal(path)
+    journal.record(started('r1'))
+    const reader = openJournal(path, { readOnly: true })
+    expect(reader.events('r1')).toHaveLength(1)
+    expect(new Database(path).query('PRAGMA synchronous').get()).toBeDefined()
+    reader.close()
+    journal.close()
+  })
+
+  test('a run without an end has no result, and the newest run comes first', () => {
+    const journal = openJournal(join(folder, 'journal.sqlite'))
+    for (const each of [started('r1'), finished('r1'), started('r2')]) journal.record(each)
+    expect(journal.runs().map(({ run, result }) => [run, result])).toEqual([
+      ['r2', undefined],
+      ['r1', 'ok'],
+    ])
+    journal.close()
+  })
+
+  test('knows how each instance last ended', () => {
+    const journal = openJournal(join(folder, 'journal.sqlite'))
+    const failure = { kind: 'command', message: 'no' } as const
+    journal.record(event({ type: 'task-finished', seconds: 1, ...instance }, 'r1'))
+    journal.record(event({ type: 'task-failed', seconds: 1, failure, ...instance }, 'r2'))
+    journal.record(event({ type: 'task-skipped', because: 'interrupted', seconds: 0, ...instance }, 'r3'))
+    expect(journal.lastEnds().get('a@n')).toMatchObject({ type: 'task-failed', run: 'r2' })
+    journal.close()
+  })
+
+  test('one that a newer kedge wrote is left alone', () => {
+    const path = join(folder, 'journal.sqlite')
+    new Database(path, { create: true }).run('PRAGMA user_version = 99')
+    expect(() => openJournal(path)).toThrow(/newer kedge/)
+  })
+})
+
+describe('the lock of a lab', () => {
+  test('has one holder, who says who it is, and is free again afterwards', () => {
+    const first = lockLab(folder, 'kedge run all')
+    const second = lockLab(folder, 'kedge destroy')
+    expect(first.ok).toBe(true)
+    expect(second).toMatchObject({ ok: false, holder: { pid: process.pid, command: 'kedge run all' } })
+    if (first.ok) first.release()
+    const third = lockLab(folder, 'kedge run all')
+    expect(third.ok).toBe(true)
+    if (third.ok) third.release()
+  })
+
+  test('goes with a holder that is killed', async () => {
+    const script = `
+      const { lockLab } = await import(${JSON.stringify(join(import.meta.dir, '../../lib/event/lab-lock.ts'))})
+      console.log(lockLab(${JSON.stringify(folder)}, 'kedge run all').ok)
+      setInterval(() => {}, 1000)`
+    const holder = Bun.spawn([process.execPath, '-e', script], { stdout: 'pipe' })
+    const reader = holder.stdout.getReader()
+    expect(new TextDecoder().decode((await reader.read()).value)).toBe('true\n')
+    expect(lockLab(folder, 'me')).toMatchObject({ ok: false, holder: { pid: holder.pid } })
+    holder.kill('SIGKILL')
+    await holder.exited
+    const lock = lockLab(folder, 'me')
+    expect(lock.ok).toBe(true)
+    if (lock.ok) lock.release()
+  })
+})
+
+test('each instance has a log of its own that nobody else can read', async () => {
+  const report = logFiles(folder)
+  report(event({ type: 'task-started', why: 'because', attempt: 1, ...instance }))
+  report(event({ type: 'task-output', stream: 'command', text: 'swapoff --all', ...instance }))
+  report(event({ type: 'task-output', stream: 'stderr', text: 'oops', ...instance }))
+  report(event({ type: 'task-finished', seconds: 1.25, ...instance }))
+  const path = logFile(folder, 'r1', 'a@n')
+  const lines = (await Bun.file(path).text())
+    .trimEnd()
+    .split('\n')
+    .map((line) => line.replace(/^\S+ /, ''))
+  expect(lines).toEqual(['# started, attempt 1: because', '$ swapoff --all', '! oops', '# done after 1.3 s'])
+  expect(statSync(path).mode & 0o777).toBe(0o600)
+})
+
+test('a reporter that throws is dropped, once, and the others go on', () => {
+  const seen: string[] = []
+  const dropped: unknown[] = []
+  const emit = createRecorder(
+    'r',
+    () => new Date(0),
+    (each) => void seen.push(`journal ${each.type}`),
+    [
+      () => {
+        throw new Error('broken display')
+      },
+      (each) => void seen.push(`reporter ${each.type}`),
+    ],
+    (error) => void dropped.push(error),
+  )
+  emit({ type: 'task-checking', ...instance })
+  emit({ type: 'task-checking', ...instance })
+  expect(seen).toEqual([
+    'journal task-checking',
+    'reporter task-checking',
+    'journal task-checking',
+    'reporter task-checking',
+  ])
+  expect(dropped).toHaveLength(1)
+})
