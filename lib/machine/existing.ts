@@ -1,4 +1,5 @@
-import { refused, TaskError } from '../event/failure.ts'
+import { refused } from '../event/failure.ts'
+import { toFailure } from '../host/to-failure.ts'
 import { done, pending, type TaskContext } from '../task/task.ts'
 import type { MachineKind } from './machine.ts'
 
@@ -28,12 +29,11 @@ async function objectionTo({ node, host }: TaskContext): Promise<Objection | und
       cure: `let ${user} use sudo without a password there, or set ssh.user: root`,
     }
   } catch (error) {
-    if (!(error instanceof TaskError) || error.failure.kind === 'bug') throw error
+    const failure = toFailure(error)
+    if (failure.kind !== 'unreachable' && failure.kind !== 'refused') throw error
     return {
-      message: `${node.name} cannot be used: ${error.failure.message}`,
-      cure:
-        error.failure.cure ??
-        `kedge does not make this machine: switch it on, and try ssh -p ${port} ${user}@${address}`,
+      message: `${node.name} cannot be used: ${failure.message}`,
+      cure: failure.cure ?? `kedge does not make this machine: switch it on, and try ssh -p ${port} ${user}@${address}`,
     }
   }
 }

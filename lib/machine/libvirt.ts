@@ -31,10 +31,11 @@ export function virshOn(hypervisor: Host, uri: string): Virsh {
   const connect = libvirtUri(uri)
   return {
     run: async (args, input) => {
-      const $ = input === undefined ? hypervisor.$ : hypervisor.$({ input })
-      return (await $`LC_ALL=C virsh -q -c ${connect} ${[...args]}`).stdout
+      if (input === undefined) return (await hypervisor.$`LC_ALL=C virsh -q -c ${connect} ${[...args]}`.quiet()).stdout
+      // Through cat, since what a program is given as its stdin may be a socket, and /dev/stdin opens pipes only.
+      return (await hypervisor.$({ input })`cat | LC_ALL=C virsh -q -c ${connect} ${[...args]}`).stdout
     },
-    try: async (args) => await hypervisor.$`LC_ALL=C virsh -q -c ${connect} ${[...args]}`.nothrow(),
+    try: async (args) => await hypervisor.$`LC_ALL=C virsh -q -c ${connect} ${[...args]}`.nothrow().quiet(),
   }
 }
 

@@ -39,10 +39,9 @@ function userData(topology: Topology, node: Node, keys: SeedKeys): object {
     preserve_hostname: false,
     manage_etc_hosts: false,
     ssh_deletekeys: true,
-    ssh_genkeytypes: [],
     ssh_keys: { ed25519_private: keys.hostPrivate, ed25519_public: keys.hostPublic },
-    // No user of its own: root logs in with the lab's key, and nobody with a password.
-    users: [],
+    // Instead of the image's own user: root logs in with the lab's key, and nobody with a password over SSH.
+    users: [{ name: 'root', lock_passwd: false }],
     disable_root: false,
     ssh_pwauth: false,
     ssh_authorized_keys: [keys.userPublic],

@@ -13,7 +13,7 @@ import { libvirtName } from './names.ts'
 import { removeMachine } from './remove-machine.ts'
 import { seedImage } from './seed.ts'
 import { type MachineFiles, machineFiles } from './storage.ts'
-import { sshProblem, waitForSsh } from './wait-for-ssh.ts'
+import { unlessUnreachable, waitForSsh } from './wait-for-ssh.ts'
 import { formatXml } from './xml.ts'
 
 /** A VM that kedge makes: a domain in libvirt, an overlay on the image of the bundle, and a seed that says who it is. */
@@ -58,9 +58,8 @@ export async function checkMachine(ctx: TaskContext): Promise<Check> {
     ...(state.isRunning ? [] : [`it is ${state.state}`]),
   ]
   if (faults.length > 0) return pending(`${domain}: ${faults.join(', ')}`)
-  const problem = await sshProblem(ctx.host)
-  if (problem) return pending(`${domain} does not answer over SSH: ${problem}`)
-  const missing = await missingAddresses(ctx)
+  const missing = await unlessUnreachable(() => missingAddresses(ctx))
+  if (typeof missing === 'string') return pending(`${domain} does not answer over SSH: ${missing}`)
   if (missing.length === 0) return done
   return pending(
     `${domain}: ${missing.map(({ network, address }) => `no address ${address} on ${network}`).join(', ')}`,
@@ -81,10 +80,7 @@ export async function createMachine(ctx: TaskContext): Promise<void> {
     throw refused(`${domain} is ${state.state}, but its disk ${files.disk} is gone`, cureByDestroying(ctx))
   }
   if (!hasDisk) await makeDisk(subject)
-  if (!state) {
-    await writeSeed(subject)
-    await define(subject)
-  }
+  if (!state) await define(subject)
   if (state?.state === 'paused') await virsh.run(['resume', domain])
   else if (!state?.isRunning) {
     await writeSeed(subject)

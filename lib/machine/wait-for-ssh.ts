@@ -1,5 +1,6 @@
 import { TaskError } from '../event/failure.ts'
 import type { Host } from '../host/host.ts'
+import { toFailure } from '../host/to-failure.ts'
 import type { TaskContext } from '../task/task.ts'
 import { readDefined, type Virsh } from './libvirt.ts'
 
@@ -7,6 +8,7 @@ import { readDefined, type Virsh } from './libvirt.ts'
 export type Started = { readonly virsh: Virsh; readonly domain: string; readonly console: string }
 
 const secondsBetweenTries = 1
+const triesBetweenLooks = 5
 const secondsBetweenReports = 15
 
 /**
@@ -17,8 +19,10 @@ export async function waitForSsh(ctx: TaskContext, started: Started): Promise<vo
   const since = performance.now()
   const seconds = () => Math.round((performance.now() - since) / 1000)
   let reportedAt = 0
-  for (let problem = await sshProblem(ctx.host); problem; problem = await sshProblem(ctx.host)) {
-    await refuseDead(ctx.hypervisor, started)
+  let tries = 0
+  const answers = async (): Promise<boolean> => typeof (await unlessUnreachable(() => ctx.host.$`true`)) !== 'string'
+  while (!(await answers())) {
+    if (tries++ % triesBetweenLooks === 0) await refuseDead(ctx.hypervisor, started)
     if (seconds() - reportedAt >= secondsBetweenReports) {
       reportedAt = seconds()
       const lastLine = (await consoleLines(ctx.hypervisor, started.console)).at(-1) ?? 'nothing on its console yet'
@@ -31,13 +35,13 @@ export async function waitForSsh(ctx: TaskContext, started: Started): Promise<vo
   ctx.say(`ready after ${seconds()} s`)
 }
 
-/** What keeps SSH from answering, in words; undefined where it answers. What no waiting cures is thrown. */
-export async function sshProblem(host: Host): Promise<string | undefined> {
+/** What the question brings, or in words why the host cannot be reached; whatever no waiting cures is thrown. */
+export async function unlessUnreachable<T>(ask: () => Promise<T>): Promise<T | string> {
   try {
-    await host.$`true`
-    return undefined
+    return await ask()
   } catch (error) {
-    if (error instanceof TaskError && error.failure.kind === 'unreachable') return error.failure.message
+    const { kind, message } = toFailure(error)
+    if (kind === 'unreachable') return message
     throw error
   }
 }

@@ -63,7 +63,10 @@ export function parseXml(source: string): readonly XmlElement[] {
   const open: Open[] = [top]
   const token =
     /<!--[\s\S]*?-->|<\?[\s\S]*?\?>|<(\/?)([^\s/>]+)((?:\s+[^\s=]+\s*=\s*(?:'[^']*'|"[^"]*"))*)\s*(\/?)>|([^<]+)/y
-  for (let match = token.exec(source); match; match = token.exec(source)) {
+  while (token.lastIndex < source.length) {
+    const at = token.lastIndex
+    const match = token.exec(source)
+    if (!match) throw new Error(`XML: cannot read ${source.slice(at, at + 40)}`)
     const [, closing, name, attributes = '', selfClosing, text] = match
     const current = open.at(-1) as Open
     if (text !== undefined) current.text += unescapeXml(text)
@@ -77,7 +80,6 @@ export function parseXml(source: string): readonly XmlElement[] {
       current.children.push(element)
       if (!selfClosing) open.push(element)
     }
-    if (token.lastIndex === source.length) break
   }
   if (open.length > 1) throw new Error(`XML: <${open.at(-1)?.name}> is not closed`)
   return top.children
