@@ -1,11 +1,14 @@
 import { expect, test } from 'bun:test'
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
+import { createVault } from '../../lib/host/secret.ts'
 import { toFailure } from '../../lib/host/to-failure.ts'
-import type { Benches } from './contract.ts'
+import type { Bench, Benches } from './contract.ts'
+
+type Started = Bench & { whenStarted(act: () => void): void }
 
 /** For hosts whose processes are on this machine, so that their end can be seen. */
 export function stopContract({ bind, connection }: Benches): void {
-  const starting = async (run: (bench: ReturnType<Benches['bind']>) => PromiseLike<unknown>) => {
+  const starting = async (run: (bench: Started) => PromiseLike<unknown>) => {
     const pids: number[] = []
     const started = Promise.withResolvers<void>()
     const bench = bind({
@@ -14,7 +17,7 @@ export function stopContract({ bind, connection }: Benches): void {
         if (pids.length === 2) started.resolve()
       },
     })
-    const ended = Promise.resolve(run(bench)).then(
+    const ended = Promise.resolve(run({ ...bench, whenStarted: (act) => started.promise.then(() => void act()) })).then(
       () => undefined,
       (error: unknown) => error,
     )
@@ -32,9 +35,28 @@ export function stopContract({ bind, connection }: Benches): void {
   })
 
   test('a timeout of its own ends them as well, and says that it was one', async () => {
-    const { pids, ended } = await starting(({ $ }) => $`bash -c ${family}`.timeout('1s'))
+    const { pids, ended } = await starting((bench) => {
+      const command = bench.$`bash -c ${family}`
+      bench.whenStarted(() => void command.timeout('1ms'))
+      return command
+    })
     expect(toFailure(await ended)).toMatchObject({ kind: 'timeout' })
     await untilDead(pids)
+  })
+
+  test('a secret stands in no argument and no environment while its command runs', async () => {
+    const value = 'kedge-proof-of-secrecy'
+    const { $ } = bind()
+    const command = $`token=${createVault().secret(value)}; export shown=kedge-shown-in-environment
+      bash -c 'echo ready; exec sleep 1000'; echo "$token"`
+    for await (const line of command) {
+      expect(line).toBe('ready')
+      expect(processesThatShow('kedge-shown-in-environment', 'environ')).not.toEqual([])
+      expect(processesThatShow(value, 'environ')).toEqual([])
+      expect(processesThatShow(value, 'cmdline')).toEqual([])
+      break
+    }
+    await command.catch(() => {})
   })
 
   test('kill reaches the command and no process of this machine that has its number', async () => {
@@ -75,6 +97,16 @@ export function stopContract({ bind, connection }: Benches): void {
     await connection().close()
     expect(await ended).toBeDefined()
     await untilDead(pids)
+  })
+}
+
+function processesThatShow(text: string, file: 'environ' | 'cmdline'): string[] {
+  return readdirSync('/proc').filter((name) => {
+    try {
+      return /^\d+$/.test(name) && readFileSync(`/proc/${name}/${file}`, 'latin1').includes(text)
+    } catch {
+      return false
+    }
   })
 }
 

@@ -111,11 +111,15 @@ describe.if(sshdPath !== undefined)('ssh', () => {
   test('a host that stops answering is noticed by keepalive', async () => {
     const frozen = await startSshd()
     const connection = connectTo(frozen.target(), { keepaliveSeconds: 0.3 })
-    const { $ } = bind(connection)
-    await $`true`
-    for (const pid of frozen.sessions()) process.kill(pid, 'SIGSTOP')
-    const failure = toFailure(await $`true`.nothrow().catch((error) => error))
-    expect(failure).toMatchObject({ kind: 'unreachable' })
+    const freeze = () => {
+      for (const pid of frozen.sessions()) process.kill(pid, 'SIGSTOP')
+    }
+    const { $ } = connection.bind({
+      signal: new AbortController().signal,
+      onOutput: (stream) => stream === 'stdout' && freeze(),
+    })
+    const failure = toFailure(await $`echo ready; sleep 3`.nothrow().catch((error) => error))
+    expect(failure.message).toContain('the host stopped answering')
     await connection.close()
     await frozen.stop()
   })
@@ -170,7 +174,7 @@ describe.if(sshdPath !== undefined)('ssh', () => {
     const connection = connectTo({ ...sshd.target(), port })
     const command = bind(connection, stop.signal).$`true`.catch((error) => error)
     stop.abort(new Error('stopped'))
-    expect((await command).cause.message).toBe('stopped')
+    expect((await command).cause?.message).toBe('stopped')
     await connection.close()
     server.close()
   })
