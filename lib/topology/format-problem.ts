@@ -48,8 +48,7 @@ function crop(before: string, marked: string, after: string) {
   if (Bun.stringWidth(before + marked + after) <= lineWidth) return { before, marked, after }
   const start = lastColumns(before, widthBeforeCaret)
   const middle = firstColumns(marked, lineWidth - Bun.stringWidth(start))
-  const isMarkedWhole = middle === marked
-  const end = isMarkedWhole ? firstColumns(after, lineWidth - Bun.stringWidth(start + middle)) : '…'
+  const end = middle === marked ? firstColumns(after, lineWidth - Bun.stringWidth(start + middle)) : ''
   return { before: start, marked: middle, after: end }
 }
 

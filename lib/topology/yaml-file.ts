@@ -115,7 +115,7 @@ function tellSyntax(document: Document, source: Source, tell: Tell): void {
   if (tooDeep) {
     // How far the parser got depends on the stack; which line it was in hardly does.
     const start = source.lineStarts[placeAt(source, tooDeep.pos[0]).line - 1] ?? 0
-    tell(start, tooDeep.pos[1], 'this is nested too deeply')
+    tell(start, source.text.length, 'this is nested too deeply')
     return
   }
   // One mistake often gives several errors in its line; the first says it best.
