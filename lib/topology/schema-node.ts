@@ -17,7 +17,7 @@ export const runtimeName = Type.Enum(['containerd', 'cri-o'], {
   default: defaults.runtime,
 })
 
-export const address = (description: string, example: string) =>
+const address = (description: string, example: string) =>
   Type.String({
     title: 'IPv4 address',
     description,

@@ -35,7 +35,7 @@ const hypervisorSchema = Type.Object(
   { ...closed, description: 'The machine that the VMs run on.' },
 )
 
-export const cidr = (description: string, example: string, more: object = {}) =>
+const cidr = (description: string, example: string, more: object = {}) =>
   Type.String({
     title: 'IPv4 range',
     description,

@@ -10,6 +10,7 @@ import {
   type Scalar,
   type YAMLMap,
 } from 'yaml'
+import { quoted } from './wording.ts'
 
 /** Keys and indices from the root of the file down to one value. */
 export type Path = readonly (string | number)[]
@@ -143,11 +144,4 @@ export function extent(...candidates: readonly unknown[]): [start: number, end: 
     if (isNode(candidate) && candidate.range) return [candidate.range[0], candidate.range[1]]
   }
   return [0, 0]
-}
-
-/** User text inside a message: marked, cropped, and harmless to a terminal. */
-export function quoted(value: unknown): string {
-  const text =
-    typeof value === 'string' ? JSON.stringify(value).slice(1, -1).replaceAll('\\"', '"') : JSON.stringify(value)
-  return `\`${text.length > 60 ? `${text.slice(0, 59)}…` : text}\``
 }

@@ -1,8 +1,7 @@
 import type { Draft, NodeDraft } from '../draft.ts'
 import { contains, formatAddress, formatCidr, type Range } from '../ipv4.ts'
+import { didYouMean, quoted } from '../wording.ts'
 import type { Complaint } from '../yaml-file.ts'
-import { quoted } from '../yaml-values.ts'
-import { didYouMean } from './check-names.ts'
 
 /** Every address of a node: in its network, free to be used, used once. */
 export function* checkAddresses(draft: Draft): Iterable<Complaint> {

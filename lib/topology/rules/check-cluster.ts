@@ -1,8 +1,8 @@
 import { compatibilities, fits, minorOf, whatFits } from '../compatibility.ts'
 import { type Draft, has, type NodeDraft } from '../draft.ts'
 import { parseAddress } from '../ipv4.ts'
+import { quoted } from '../wording.ts'
 import type { Complaint } from '../yaml-file.ts'
-import { quoted } from '../yaml-values.ts'
 
 export type Versions = { readonly kubernetes: string; readonly kubeedge: string }
 

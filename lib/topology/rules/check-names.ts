@@ -1,8 +1,7 @@
 import type { Draft, NodeDraft } from '../draft.ts'
-import { nearest } from '../nearest.ts'
 import { roles } from '../select-nodes.ts'
+import { quoted } from '../wording.ts'
 import type { Complaint } from '../yaml-file.ts'
-import { quoted } from '../yaml-values.ts'
 
 const longestName = 40
 
@@ -109,10 +108,4 @@ function* checkKubernetesLabels(node: NodeDraft, { file }: Draft): Iterable<Comp
       }
     }
   }
-}
-
-/** ` Did you mean` for a name out of a set, else undefined. */
-export const didYouMean = (word: string, candidates: Iterable<string>): string | undefined => {
-  const suggestion = nearest(word, candidates)
-  return suggestion === undefined ? undefined : `did you mean ${quoted(suggestion)}?`
 }

@@ -1,8 +1,8 @@
 import { defaults } from '../defaults.ts'
 import { type Draft, has } from '../draft.ts'
 import { formatCidr, hostCount, parseCidr, type Range } from '../ipv4.ts'
+import { quoted } from '../wording.ts'
 import type { Complaint } from '../yaml-file.ts'
-import { quoted } from '../yaml-values.ts'
 
 type Named = {
   readonly range: Range

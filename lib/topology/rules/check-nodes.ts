@@ -2,9 +2,9 @@ import { defaults } from '../defaults.ts'
 import { type Draft, has, type NodeDraft } from '../draft.ts'
 import { parseAddress } from '../ipv4.ts'
 import { parseSizeMiB } from '../quantity.ts'
+import { quoted } from '../wording.ts'
 import type { Complaint } from '../yaml-file.ts'
 import type { Path } from '../yaml-values.ts'
-import { quoted } from '../yaml-values.ts'
 
 /** kubeadm's own preflight limits. */
 const kubeadmCpus = 2

@@ -3,9 +3,8 @@ import { listOf, type NeedDraft, type TaskDraft } from '../merge-tasks.ts'
 import { parseDurationSeconds } from '../quantity.ts'
 import { groupSelectors, selects } from '../select-nodes.ts'
 import type { Role } from '../topology.ts'
+import { didYouMean, quoted } from '../wording.ts'
 import type { Complaint, YamlFile } from '../yaml-file.ts'
-import { quoted } from '../yaml-values.ts'
-import { didYouMean } from './check-names.ts'
 
 /** A complaint that may be about the embedded file. */
 export type TaskComplaint = Complaint & { readonly file: YamlFile }
