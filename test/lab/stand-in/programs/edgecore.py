@@ -1,0 +1,234 @@
+"""edgecore: gets its certificate with the token, holds the connection to cloudcore, and runs its pods with or without it."""
+
+import hashlib
+import json
+import os
+import ssl
+import sys
+import threading
+import time
+
+from standin import edge_config, machine, node, pki
+from standin.containers import edge_specials
+from standin.cri import RuntimeFailure
+from standin.flags import BOOL, TEXT, parse
+from standin.ground import Refusal, dump_yaml, klog, load_yaml, patience, read, say, write
+from standin.kubelet import answer_logs
+from standin.pods import Pods
+from standin.wire import Client, Reply, client_tls, explain, read_head, serve
+
+_CONFIG, _BOOTSTRAP = '/etc/kubeedge/config/edgecore.yaml', '/etc/kubeedge/bootstrap-edgecore.conf'
+_KUBELET = {12: 'v1.22.17', 13: 'v1.23.17', 14: 'v1.24.17', 15: 'v1.26.15', 16: 'v1.27.15', 17: 'v1.28.11', 18: 'v1.29.6', 19: 'v1.29.6',
+            20: 'v1.30.7', 21: 'v1.30.7', 22: 'v1.31.12', 23: 'v1.32.10'}
+
+
+def main(arguments, version):
+    options, _ = parse(arguments, {'config': TEXT, 'version': BOOL, 'defaultconfig': BOOL, 'minconfig': BOOL, 'v': TEXT}, {'v': 'v'})
+    if options.get('version'):
+        return say(f'KubeEdge {version}')
+    if options.get('defaultconfig') or options.get('minconfig'):
+        return say(dump_yaml(edge_config.defaults(machine.hostname(), machine.default_address() or '127.0.0.1', version)).rstrip())
+    machine.rename_process('edgecore')
+    try:
+        EdgeCore(options.get('config', _CONFIG), version).live()
+    except Refusal as error:
+        klog(str(error), 'F', 'server.go:100')
+        raise Refusal('', error.code) from error
+    return None
+
+
+class EdgeCore:
+    def __init__(self, path, version):
+        text = read(path)
+        if text is None:
+            raise Refusal(f'open {path}: no such file or directory')
+        self.config = edge_config.completed(load_yaml(text)[0], machine.hostname(), version)
+        modules = self.config['modules']
+        self.edged, self.hub, self.stream, self.kubelet = modules['edged'], modules['edgeHub'], modules['edgeStream'], modules['edged']['tailoredKubeletConfig']
+        self.token = (read(_BOOTSTRAP) or self.hub.get('token') or '').strip()
+        self.path, self.modules = path, modules
+        klog(f'Version: {version}')
+        if os.environ.get('CHECK_EDGECORE_ENVIRONMENT') != 'false' and not modules['metaManager']['metaServer']['enable'] and machine.process_named('kubelet'):
+            raise Refusal('failed to check the running environment: kubelet should not be running on edge node when starting edgecore')
+        self.name, self.version = self.edged['hostnameOverride'], f'{_KUBELET[int(version.split(".")[1])]}-kubeedge-{version}'
+        self.address, self.endpoint = self._address(), self.kubelet['containerRuntimeEndpoint']
+        try:
+            node.same_driver(self.kubelet['cgroupDriver'], self.endpoint)
+        except RuntimeFailure as error:
+            raise Refusal(f'failed to run Kubelet: validate service connection: {error}') from error
+        self.store = self.config['database']['dataSource']
+        self.assigned = json.loads(read(self.store) or '[]')
+        self.connection, self.registered, self.subnet, self.news, self.sent = None, False, None, threading.Event(), {}
+
+    def _address(self):
+        wanted = self.edged.get('customInterfaceName')
+        if wanted:
+            found = [address for address, interface in machine.addresses().items() if interface == wanted]
+            if not found:
+                raise Refusal(f'Failed to get IP address by custom interface {wanted}, err: route ip+net: no such network interface')
+            return found[0]
+        try:
+            return node.choose_address(self.edged.get('nodeIP'), machine.hostname())
+        except Refusal as error:
+            # The real node registers all the same, without an address.
+            klog(str(error), 'E')
+            return None
+
+    def live(self):
+        serve([machine.loopback()], self.kubelet['readOnlyPort'], None, self._answer)
+        if self.modules['eventBus']['mqttMode'] in (0, 1):
+            threading.Thread(target=_broker, daemon=True).start()
+        self._certificates()
+        loops = [self._hub_loop, self._run_pods] + ([self._tunnel_loop] if self.stream['enable'] else [])
+        for loop in loops:
+            threading.Thread(target=_forever, args=(loop,), daemon=True).start()
+        while True:
+            self._report()
+            time.sleep(patience(10))
+
+    def _certificates(self):
+        if all(read(self.hub[name]) for name in ('tlsCaFile', 'tlsCertFile', 'tlsPrivateKeyFile')):
+            return
+        klog('Reuse the token to obtain the certificate')
+        try:
+            self._apply_for_certificates()
+        except Refusal as error:
+            raise Refusal(f'panic: failed to apply the edge certs, err: {error}', 2) from error
+        self.hub['token'] = ''
+        write(self.path, dump_yaml(edge_config.shown(self.config)), 0o640)
+
+    def _apply_for_certificates(self):
+        host, port = self.hub['httpServer'].removeprefix('https://').rsplit(':', 1)
+        try:
+            ca = Client(host, port, client_tls(), timeout=30).request('GET', '/ca.crt').body
+        except OSError as error:
+            raise Refusal(f'failed to get CA certificate, err: Get "https://{host}:{port}/ca.crt": {explain(error, host, int(port))}') from error
+        parts = self.token.split('.')
+        if len(parts) != 4:
+            raise Refusal(f'token {self.token} credentials are in the wrong format')
+        if hashlib.sha256(ca).hexdigest() != parts[0]:
+            raise Refusal(f'failed to validate CA certificate. tokenCAhash: {parts[0]}, CAhash: {hashlib.sha256(ca).hexdigest()}')
+        write(self.hub['tlsCaFile'], pki.to_pem(ca))
+        request, key = pki.make_request(f'/C=CN/O=system:nodes/L=Hangzhou/ST=Zhejiang/CN=system:node:{self.name}')
+        try:
+            reply = Client(host, port, client_tls(pki.to_pem(ca)), '.'.join(parts[1:]), 30).request(
+                'GET', '/edge.crt', pki.to_der(request), headers={'NodeName': self.name})
+        except OSError as error:
+            raise Refusal('failed to get edge certificate from the cloudcore, error: failed to request the cloudcore server, err: '
+                          f'Get "https://{host}:{port}/edge.crt": {explain(error, host, int(port))}') from error
+        if reply.status != 200:
+            raise Refusal(f'failed to get edge certificate from the cloudcore, error: failed to call http, code: {reply.status}, message: {reply.text()}')
+        write(self.hub['tlsCertFile'], pki.to_pem(reply.body))
+        write(self.hub['tlsPrivateKeyFile'], key, 0o600)
+
+    def _connect(self, server, path, headers):
+        host, port = server.rsplit(':', 1)
+        tls = client_tls(*(read(self.hub[name]) for name in ('tlsCaFile', 'tlsCertFile', 'tlsPrivateKeyFile')))
+        client = Client(host, port, tls, timeout=30)
+        try:
+            client.connect()
+            client.send('GET', path, headers={'Connection': 'Upgrade', 'Upgrade': 'websocket', **headers})
+            head = read_head(client.stream)
+            if not head or ' 101 ' not in head[0] + ' ':
+                raise OSError(f'bad handshake: {head and head[0]}')
+        except (OSError, ssl.SSLError) as error:
+            raise Refusal(f'dial websocket error({explain(error, host, int(port))}), url: wss://{server}{path}') from error
+        # A link that is cut says nothing; the hub's answers to heartbeats come every 10 s.
+        client.socket.settimeout(35)
+        return client
+
+    def _hub_loop(self):
+        client = self._connect(self.hub['websocket']['server'], f'/{self.hub["projectID"]}/{self.name}/events', {'node_id': self.name})
+        klog(f'Websocket connect to {self.hub["websocket"]["server"]} successful')
+        self.connection, self.sent = client, {}
+        try:
+            self._report()
+            for line in client.stream:
+                message = json.loads(line)
+                if 'registered' in message:
+                    self.registered, self.subnet = True, message['podCIDR'] or self.subnet
+                if 'pods' in message:
+                    self.assigned = message['pods']
+                    write(self.store, json.dumps(self.assigned), 0o600)
+                self.news.set()
+            raise OSError('EOF')
+        finally:
+            self.connection = None
+            client.close()
+
+    def _tell(self, message):
+        client = self.connection
+        if client:
+            try:
+                client.socket.sendall(json.dumps(message).encode() + b'\n')
+                return True
+            except OSError as error:
+                klog(f'websocket write error: {error}', 'W')
+        return False
+
+    def _report(self):
+        labels = {'node-role.kubernetes.io/edge': '', 'node-role.kubernetes.io/agent': '', **{key: str(value) for key, value in self.edged['nodeLabels'].items()}}
+        wanted = node.describe(self.name, self.address, self.version, labels, self.endpoint, port=self.kubelet['readOnlyPort'])
+        self._tell({'node': wanted, 'register': not self.registered})
+
+    def _run_pods(self):
+        runner = Pods(self.address or '127.0.0.1', self.endpoint, lambda: self.subnet, edge_specials())
+        while True:
+            self.news.clear()
+            pods = list(self.assigned)
+            statuses = runner.sync(pods)
+            changed = []
+            for pod in pods:
+                meta, status = pod['metadata'], statuses.get(pod['metadata']['uid'])
+                if self.sent.get(meta['uid'], 'never') != status and status != pod.get('status'):
+                    changed.append({'metadata': {'name': meta['name'], 'namespace': meta['namespace']}, 'status': status})
+            if changed and self._tell({'pods': changed}):
+                self.sent.update((pod['metadata']['uid'], statuses.get(pod['metadata']['uid'])) for pod in pods)
+            self.news.wait(patience(1 if any(one['phase'] == 'Pending' for one in statuses.values()) else 5))
+
+    def _tunnel_loop(self):
+        client = self._connect(self.stream['server'], '/v1/kubeedge/connect', {'SessionKey': self.name})
+        client.socket.settimeout(None)
+        from standin.wire import Request
+
+        for line in client.stream:
+            asked = json.loads(line)
+            request = Request('GET', asked['path'], {}, b'', {})
+            request.query = asked['query']
+            reply = answer_logs(request)
+            client.socket.sendall(json.dumps({'id': asked['id'], 'status': reply.status, 'body': reply.text()}).encode() + b'\n')
+        raise OSError('tunnel closed')
+
+    def _answer(self, request):
+        if request.path in ('/healthz', '/healthz/syncloop', '/healthz/ping'):
+            return Reply(200, 'ok', 'text/plain')
+        if request.path == '/pods':
+            return Reply(200, {'kind': 'PodList', 'apiVersion': 'v1', 'metadata': {}, 'items': self.assigned})
+        if request.path == '/metrics':
+            return Reply(200, f'edge_hub_connected {1 if self.connection else 0}\n', 'text/plain')
+        return Reply(404, '404 page not found', 'text/plain')
+
+
+def _forever(loop):
+    while True:
+        try:
+            loop()
+        except (Refusal, OSError, ValueError) as error:
+            klog(f'{loop.__name__.strip("_")}: {error}', 'E')
+        time.sleep(patience(3))
+
+
+def _broker():
+    """The internal MQTT broker, as far as a connect goes."""
+    import socket
+
+    listener = socket.create_server((machine.loopback(), 1884))
+    while True:
+        connection, _ = listener.accept()
+        with connection:
+            connection.settimeout(5)
+            try:
+                if connection.recv(256):
+                    connection.sendall(b'\x20\x02\x00\x00')
+            except OSError as error:
+                sys.stderr.write(f'broker: {error}\n')
