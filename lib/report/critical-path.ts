@@ -43,8 +43,8 @@ function longestTo(
   const stack = [target]
   for (let id = stack.at(-1); id !== undefined; id = stack.at(-1)) {
     const needs = waits.get(id) ?? []
-    // Entered once: what is then still without a chain closes a cycle, and is left out rather than followed forever.
-    const missing = entered.has(id) ? [] : needs.filter((need) => !chains.has(need) && !entered.has(need))
+    // What was entered and is still without a chain closes a cycle: it is left out rather than followed forever.
+    const missing = needs.filter((need) => !chains.has(need) && !entered.has(need))
     entered.add(id)
     if (missing.length > 0) {
       for (const need of missing) stack.push(need)

@@ -20,7 +20,7 @@ export function mergeRuns(records: readonly RunRecord[]): RunRecord | undefined 
   if (!base) return undefined
   const built = new Map<string, InstanceRecord>()
   for (const record of byStart(records)) {
-    if (record.dryRun || record.lab !== base.lab || record.startedAt >= base.startedAt) continue
+    if (record.lab !== base.lab || record.startedAt >= base.startedAt) continue
     for (const instance of record.instances) {
       if (hasRun(instance) && instance.state === 'finished') built.set(instance.id, instance)
     }

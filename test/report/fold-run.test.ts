@@ -80,6 +80,11 @@ describe('foldRun', () => {
   })
 })
 
+test('foldRun leaves out the events of other runs', () => {
+  const other = simulateRun(lab(3), { run: 'r-0008' })
+  expect(foldRun([...failedRun.slice(0, 10), ...other, ...failedRun.slice(10)])).toEqual(foldRun(failedRun))
+})
+
 test('foldRuns keeps runs apart', () => {
   const other = simulateRun(lab(1), { run: 'r-0008', start: '2026-01-06T10:00:00.000Z' })
   const runs = foldRuns([...failedRun, ...other])

@@ -140,6 +140,12 @@ describe('measureRun', () => {
     expect(join).toMatchObject({ count: 0, alreadyCount: 1, failedCount: 1, step: 12 })
   })
 
+  test('counts 0 for what was so already among what was built', () => {
+    const already: InstanceRecord = { ...ran('check@master', 0, 100), state: 'already-done', attempts: 0 }
+    const run = { ...foldRun(simulateRun(lab(1))), instances: [already, ran('t@master', 100, 103)] }
+    expect(measureRun(run, factsOf(lab(1))).entities[0]?.total).toEqual({ seconds: 3, state: 'built' })
+  })
+
   test('takes the median between the two in the middle', () => {
     const instances = [1, 2, 4, 9].map((seconds, index) => ran(`t@n${index}`, 0, seconds))
     const run = { ...foldRun(simulateRun(lab(1))), instances }
