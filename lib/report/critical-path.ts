@@ -27,9 +27,9 @@ export function criticalPath(
   const path: InstanceRecord[] = []
   for (let chain = longest; chain; chain = chain.before) {
     const instance = ran.get(chain.id)
-    if (instance) path.unshift(instance)
+    if (instance) path.push(instance)
   }
-  return { seconds: longest?.seconds ?? 0, instances: path }
+  return { seconds: longest?.seconds ?? 0, instances: path.reverse() }
 }
 
 /** Depth first with a stack of its own: chains may be longer than the call stack is deep. */
