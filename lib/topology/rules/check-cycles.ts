@@ -12,13 +12,14 @@ export function* checkCycles(tasks: readonly TaskDraft[], userFile: YamlFile): I
   const byName = new Map(tasks.map((task) => [task.name, task]))
   const finished = new Set<string>()
   for (const { name } of tasks) {
+    if (finished.has(name)) continue
     const path: Step[] = []
     const position = new Map<string, number>()
     const enter = (entered: string): void => {
       position.set(entered, path.length)
       path.push({ name: entered, needs: byName.get(entered)?.needs ?? [], next: 0 })
     }
-    if (!finished.has(name)) enter(name)
+    enter(name)
     for (let step = path.at(-1); step; step = path.at(-1)) {
       const need = step.needs[step.next++]
       if (!need) {

@@ -36,11 +36,10 @@ describe('cycles', () => {
   })
 
   test('are found at the end of a chain longer than any call stack', () => {
-    const length = 100_000
+    const length = 200_000
     const chain = Array.from({ length }, (_, index) => task(`t${index}`, [`t${index + 1}`]))
     expect(messages(...chain)).toEqual([])
-    expect(messages(...chain, task(`t${length}`, [`t${length - 1}`]))).toEqual([
-      `t${length - 1} → t${length} → t${length - 1}`,
-    ])
-  })
+    const last = task(`t${length}`, [`t${length - 1}`])
+    expect(messages(...chain, last)).toEqual([`t${length - 1} → t${length} → t${length - 1}`])
+  }, 60_000)
 })
