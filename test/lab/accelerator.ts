@@ -12,7 +12,7 @@ export type Accelerator = 'kvm' | 'tcg'
  * hangs under it. So the lab's own kernel is booted on it once, and the verdict kept for as long as this machine is up.
  */
 export async function accelerator(image: Image, cache: string, environment = process.env): Promise<Accelerator> {
-  const wished = environment['KEDGE_LAB_ACCELERATOR']
+  const wished = environment.KEDGE_LAB_ACCELERATOR
   if (wished === 'kvm' || wished === 'tcg') return wished
   if (!existsSync('/dev/kvm')) return 'tcg'
   const boot = (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim()

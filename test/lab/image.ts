@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto'
 import { mkdir, mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { makeAptRepository } from './apt-repository.ts'
 import { aptSources } from './apt-sources.ts'
 import { makeImageDisk } from './image-disk.ts'
+import { packageSets } from './image-packages.ts'
 import { makeImageRoot, overlayFolder } from './image-root.ts'
 import { distribution } from './packages.ts'
 import { phase, say } from './progress.ts'
@@ -11,7 +13,7 @@ import { $ } from './shell.ts'
 export type Image = {
   /** The VM image. */
   readonly qcow2: string
-  /** One folder of .deb files for each package set: the set and all it needs that the image lacks. */
+  /** For each package set `<set>.tar`, a flat apt repository of it and all it needs that the image lacks, and its folder. */
   readonly packages: string
   /** Kernel and initial RAM disk of the image, for who boots without a disk. */
   readonly kernel: string
@@ -49,6 +51,9 @@ export async function image(cache: string): Promise<Image> {
     const log = join(cache, 'mmdebstrap.log')
     await phase(`VM image: root file system (log: ${log})`, () => makeImageRoot(root, join(made, 'packages'), log))
     await phase('VM image: disk', () => makeImageDisk(root, join(made, 'base.qcow2'), aside))
+    for (const name of Object.keys(packageSets)) {
+      await makeAptRepository(join(made, 'packages', name), join(made, 'packages', `${name}.tar`))
+    }
     await $`cp ${root}/boot/vmlinuz-* ${join(made, 'vmlinuz')}`
     await rename(join(aside, 'initrd'), join(made, 'initrd'))
     await rename(made, folder)

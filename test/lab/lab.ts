@@ -15,12 +15,12 @@ type Environment = Readonly<Record<string, string | undefined>>
 
 /** `KEDGE_LAB_NAME`, `KEDGE_LAB_WORK` and `KEDGE_LAB_CACHE` move the lab elsewhere. */
 export function labFrom(environment: Environment = process.env): Lab {
-  const name = environment['KEDGE_LAB_NAME'] ?? 'kedge-lab'
+  const name = environment.KEDGE_LAB_NAME ?? 'kedge-lab'
   if (!/^[a-z][a-z0-9-]{0,14}$/.test(name)) throw new Error(`KEDGE_LAB_NAME=${name}: want a-z, 0-9 and -, at most 15`)
-  const caches = environment['XDG_CACHE_HOME'] ?? join(homedir(), '.cache')
+  const caches = environment.XDG_CACHE_HOME ?? join(homedir(), '.cache')
   return {
     name,
-    folder: environment['KEDGE_LAB_WORK'] ?? join('/var/lib', name),
-    cache: environment['KEDGE_LAB_CACHE'] ?? join(caches, 'kedge-lab'),
+    folder: environment.KEDGE_LAB_WORK ?? join('/var/lib', name),
+    cache: environment.KEDGE_LAB_CACHE ?? join(caches, 'kedge-lab'),
   }
 }

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import type { Shell } from 'zx'
 import { $ } from './shell.ts'
 
@@ -54,7 +54,7 @@ export async function endProcesses(remaining: () => Promise<number[]>): Promise<
 
 function isZombie(pid: number): boolean {
   try {
-    return / Z /.test(require('node:fs').readFileSync(`/proc/${pid}/stat`, 'utf8'))
+    return / Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'))
   } catch {
     return true
   }

@@ -63,6 +63,7 @@ export async function installHostPackages(): Promise<void> {
 const quietApt = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
 
 async function missingOf(names: string[]): Promise<string[]> {
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: dpkg-query's own format
   const known = await $`dpkg-query -W -f ${'${Package} ${db:Status-Status}\n'} ${names} 2>/dev/null`.nothrow()
   const installed = new Set(
     known.stdout.split('\n').flatMap((line) => (line.endsWith(' installed') ? [line.split(' ')[0]] : [])),

@@ -1,0 +1,86 @@
+import type { Accelerator } from './accelerator.ts'
+import { imageDiskGiB } from './image-disk.ts'
+
+export type LabFileOptions = {
+  readonly lab: string
+  readonly uri: string
+  readonly accelerator: Accelerator
+  /** Absolute. */
+  readonly storage: string
+  readonly kubernetes: string
+  readonly kubeedge: string
+  /** With `edge-3` on a LAN of its own. */
+  readonly thirdEdge?: boolean
+}
+
+/** The small reference lab: the paper's LANs and addresses, machines as small as kubeadm allows. */
+export const labFile = ({
+  lab,
+  uri,
+  accelerator,
+  storage,
+  kubernetes,
+  kubeedge,
+  thirdEdge,
+}: LabFileOptions): string => {
+  const third = (text: string) => (thirdEdge ? text : '')
+  return `version: 1
+lab: ${lab}
+
+hypervisor:
+  uri: ${uri}
+  accelerator: ${accelerator}
+  storage: ${storage}
+
+networks:
+  management: { cidr: 192.168.22.0/24, management: true }
+  cloud:      { cidr: 192.168.23.0/24 }
+  edge-1:     { cidr: 192.168.24.0/30 }
+  edge-2:     { cidr: 192.168.24.8/30 }
+${third('  edge-3:     { cidr: 192.168.24.16/30 }\n')}
+machine: { image: base, cpus: 2, memory: 2GiB, disk: ${imageDiskGiB}GiB }
+
+nodes:
+  master:
+    role: control-plane
+    networks:
+      management: 192.168.22.10
+      cloud: 192.168.23.10
+      edge-1: 192.168.24.1
+      edge-2: 192.168.24.9
+${third('      edge-3: 192.168.24.17\n')}  worker:
+    role: worker
+    networks: { management: 192.168.22.11, cloud: 192.168.23.11 }
+  edge-1:
+    role: edge
+    memory: 1GiB
+    networks: { management: 192.168.22.21, edge-1: 192.168.24.2 }
+  edge-2:
+    role: edge
+    memory: 1GiB
+    networks: { management: 192.168.22.22, edge-2: 192.168.24.10 }
+${third(`  edge-3:
+    role: edge
+    memory: 1GiB
+    networks: { management: 192.168.22.23, edge-3: 192.168.24.18 }
+`)}
+runtime: { name: containerd }
+kubernetes: { distribution: kubeadm, version: ${kubernetes}, podCidr: 10.244.0.0/16, serviceCidr: 10.96.0.0/12 }
+kubeedge: { version: ${kubeedge} }
+bundle: ./bundle
+`
+}
+
+/** The same lab file, from the text of one that `labFile` wrote, with another choice. */
+export function labFileIn(text: string, change: Pick<LabFileOptions, 'thirdEdge'>): string {
+  const value = (pattern: RegExp) => pattern.exec(text)?.[1] ?? ''
+  return labFile({
+    lab: value(/^lab: (.*)$/m),
+    uri: value(/^ {2}uri: (.*)$/m),
+    accelerator: value(/^ {2}accelerator: (.*)$/m) === 'kvm' ? 'kvm' : 'tcg',
+    storage: value(/^ {2}storage: (.*)$/m),
+    kubernetes: value(/^kubernetes: .*version: ([^,]*),/m),
+    kubeedge: value(/^kubeedge: \{ version: (\S+) \}$/m),
+    ...change,
+  })
+}

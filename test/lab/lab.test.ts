@@ -1,0 +1,136 @@
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { existsSync } from 'node:fs'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Event } from '../../lib/event/event.ts'
+import { check } from './check.ts'
+import { keepEvidence } from './evidence.ts'
+import { down, type Ground, labFilePath, up } from './ground.ts'
+import { labFrom } from './lab.ts'
+import { labFileIn } from './lab-file.ts'
+import { inside, processesIn, shellInside } from './namespace.ts'
+import { $ } from './shell.ts'
+
+/*
+ * The whole story on real VMs. It takes root, ten minutes and more, and several GiB, so it runs only when it is asked for.
+ * The tests build on one another, in this order; after the first failure the rest have nothing to stand on.
+ */
+const wanted = process.env.KEDGE_LAB === '1'
+if (!wanted)
+  console.log('lab: skipped, since it boots VMs and needs root; KEDGE_LAB=1 bun test test/lab/lab.test.ts runs it')
+
+const lab = labFrom()
+const kedge = process.env.KEDGE_LAB_KEDGE ?? join(import.meta.dir, '../../dist/kedge')
+let ground: Ground
+let hasFailed = false
+
+type Outcome = { readonly code: number; readonly events: Event[]; readonly output: string }
+
+/** Runs kedge on the lab; stderr, where people read, passes through. */
+async function run(...words: string[]): Promise<Outcome> {
+  const child = Bun.spawn(inside(lab.name, [kedge, ...words]), {
+    cwd: ground.folder,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const output = await new Response(child.stdout).text()
+  const events =
+    words.includes('--json') && words[0] === 'run'
+      ? output
+          .trim()
+          .split('\n')
+          .map((line) => JSON.parse(line))
+      : []
+  return { code: await child.exited, events, output }
+}
+
+const ofType = <T extends Event['type']>(events: Event[], type: T) =>
+  events.filter((event): event is Extract<Event, { type: T }> => event.type === type)
+
+const startedNodes = ({ events }: Outcome) =>
+  [...new Set(ofType(events, 'task-started').map(({ node }) => node))].sort()
+const failures = ({ events }: Outcome) => ofType(events, 'task-failed').map(({ id, failure }) => ({ id, failure }))
+
+/** A test that fails leaves the later ones out, and the lab's traces behind. */
+const step = (name: string, work: () => Promise<void>) =>
+  test(name, async () => {
+    if (hasFailed) throw new Error('an earlier step failed')
+    try {
+      await work()
+    } catch (error) {
+      hasFailed = true
+      console.error(`lab: traces are in ${await keepEvidence(lab)}`)
+      throw error
+    }
+  })
+
+describe.skipIf(!wanted)('a lab on real VMs', () => {
+  setDefaultTimeout(45 * 60_000)
+
+  beforeAll(async () => {
+    await down(lab)
+    ground = await up(lab)
+    if (!existsSync(kedge)) throw new Error(`${kedge} is missing: bun run build`)
+  })
+  afterAll(async () => {
+    await down(lab)
+  })
+
+  step('run all brings every instance to done', async () => {
+    const outcome = await run('run', 'all', '--json')
+    expect(failures(outcome)).toEqual([])
+    expect(outcome.code).toBe(0)
+    const [last] = ofType(outcome.events, 'run-finished')
+    const [first] = ofType(outcome.events, 'run-started')
+    expect(last?.result).toBe('ok')
+    expect((last?.finished ?? 0) + (last?.alreadyDone ?? 0)).toBe(first?.instances ?? -1)
+  })
+
+  step('the report has a line for every node', async () => {
+    const { code, output } = await run('report')
+    expect(code).toBe(0)
+    for (const node of ['master', 'worker', 'edge-1', 'edge-2']) expect(output).toContain(node)
+  })
+
+  step('virsh and OpenSSH find what the file says', async () => {
+    expect((await check(lab, ground)).filter(({ ok }) => !ok)).toEqual([])
+  })
+
+  step('a second run changes nothing', async () => {
+    const outcome = await run('run', 'all', '--json')
+    expect(outcome.code).toBe(0)
+    expect(ofType(outcome.events, 'task-started')).toEqual([])
+  })
+
+  step('a third edge joins, and no other edge and no worker is touched', async () => {
+    const text = await readFile(labFilePath(lab), 'utf8')
+    await writeFile(labFilePath(lab), labFileIn(text, { thirdEdge: true }))
+    const outcome = await run('run', 'join-edge', '--json')
+    expect(failures(outcome)).toEqual([])
+    expect(outcome.code).toBe(0)
+    expect(startedNodes(outcome)).toContain('edge-3')
+    for (const node of ['edge-1', 'edge-2', 'worker']) expect(startedNodes(outcome)).not.toContain(node)
+    expect((await check(lab, ground)).filter(({ ok }) => !ok)).toEqual([])
+  })
+
+  step('destroy leaves no domain, network, bridge or disk', async () => {
+    expect((await run('destroy', '--yes')).code).toBe(0)
+    const names = await $`virsh -q -c ${ground.uri} list --all --name; virsh -q -c ${ground.uri} net-list --all --name`
+    expect(names.stdout.trim()).toBe('')
+    const links = await shellInside(lab.name)`ip -o link | awk -F': ' '{ print $2 }'`
+    expect(links.lines()).toEqual(['lo'])
+    // The base image is shared by all labs of a storage folder and may stay; nothing of this lab does.
+    const left = await readdir(join(ground.folder, 'storage'))
+    expect(left.filter((name) => !name.startsWith('base-'))).toEqual([])
+  })
+
+  step('down leaves no process, namespace, mount or folder, and may be said twice', async () => {
+    await down(lab)
+    await down(lab)
+    expect(await processesIn(lab.name)).toEqual([])
+    expect(existsSync(`/run/netns/${lab.name}`)).toBe(false)
+    expect(existsSync(lab.folder)).toBe(false)
+    expect(await readFile('/proc/mounts', 'utf8')).not.toContain(`/${lab.name} `)
+    const commands = await $`cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' '`.nothrow()
+    expect(commands.stdout).not.toContain(`${lab.folder}/`)
+  })
+})
