@@ -21,6 +21,7 @@ export function createOutlet(): Outlet {
     },
   })
   const push = (chunk: Buffer) => {
+    collectSpentChunks(chunk.length)
     const joined = held ? Buffer.concat([held, chunk]) : chunk
     const cut = joined.length - unfinishedBytes(joined)
     held = cut < joined.length ? joined.subarray(cut) : undefined
@@ -47,6 +48,19 @@ export function createOutlet(): Outlet {
       from.once('error', end)
     },
   }
+}
+
+/**
+ * The engine lets garbage grow with what a program has loaded, here to several hundred MiB of spent chunks while a command floods.
+ * Counted over all commands, since it is the process that must stay small.
+ */
+const collectEveryBytes = 8 * 1024 * 1024
+let bytesSinceCollection = 0
+function collectSpentChunks(bytes: number): void {
+  bytesSinceCollection += bytes
+  if (bytesSinceCollection < collectEveryBytes) return
+  bytesSinceCollection = 0
+  Bun.gc(true)
 }
 
 /** How many bytes at the end of the chunk begin a character that goes on in the next one. */
