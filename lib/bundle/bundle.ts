@@ -2,6 +2,7 @@ import { readFileSync, statSync } from 'node:fs'
 import { isAbsolute, join, normalize } from 'node:path'
 import { TaskError } from '../event/failure.ts'
 import type { Asset } from '../task/task.ts'
+import type { Role } from '../topology/topology.ts'
 
 export type Architecture = 'amd64' | 'arm64'
 
@@ -14,9 +15,17 @@ export type Bundle = {
 }
 
 const kinds = ['vm-image', 'os-packages', 'file', 'image', 'manifest'] as const
+const knownRoles: readonly Role[] = ['control-plane', 'worker', 'edge']
 
+const longestMessage = 600
+
+/** What a broken manifest holds may be of any length; the message is not. */
 const damaged = (message: string) =>
-  new TaskError({ kind: 'bundle', message, cure: 'make the bundle again, or point `bundle:` at a whole one' })
+  new TaskError({
+    kind: 'bundle',
+    message: message.slice(0, longestMessage),
+    cure: 'make the bundle again, or point `bundle:` at a whole one',
+  })
 
 /**
  * Reads `manifest.json` in a bundle folder. Every piece must exist with the size that the manifest gives; its sha256 is
@@ -86,7 +95,9 @@ function parsePiece(value: unknown, place: string): Piece {
   if (isAbsolute(path) || path.startsWith('..')) throw damaged(`${place}: path ${path} leads out of the bundle`)
   if (!/^[0-9a-f]{64}$/.test(text('sha256'))) throw damaged(`${place}: sha256 is not 64 hexadecimal digits`)
   if (!Number.isSafeInteger(piece.sizeBytes)) throw damaged(`${place}: sizeBytes is not a whole number`)
-  const roles = Array.isArray(piece.roles) ? piece.roles.map(String) : []
+  const roles = piece.roles ?? []
+  // A role that no node has would keep an image from every node without a word.
+  if (!isListOfRoles(roles)) throw damaged(`${place}: roles is not a list of ${knownRoles.join(', ')}`)
   return {
     name: text('name'),
     kind,
@@ -99,11 +110,24 @@ function parsePiece(value: unknown, place: string): Piece {
   }
 }
 
+const isListOfRoles = (value: unknown): value is Role[] =>
+  Array.isArray(value) && value.every((role) => knownRoles.includes(role))
+
 function located(piece: Piece, folder: string): Piece {
   const path = join(folder, piece.path)
-  const size = statSync(path, { throwIfNoEntry: false })?.size
+  const size = sizeOf(path)
   if (size === undefined) throw damaged(`${piece.name}: ${path} is missing`)
   if (size !== piece.sizeBytes)
     throw damaged(`${piece.name}: ${path} has ${size} bytes, the manifest says ${piece.sizeBytes}`)
   return { ...piece, path }
+}
+
+/** In bytes; undefined for what is no file, and for a path that no file can have. */
+function sizeOf(path: string): number | undefined {
+  try {
+    const found = statSync(path)
+    return found.isFile() ? found.size : undefined
+  } catch {
+    return undefined
+  }
 }

@@ -15,7 +15,7 @@ export async function deliver(ctx: TaskContext, asset: Asset): Promise<string> {
   await ctx.host.put(asset.path, path, {
     sha256: asset.sha256,
     onProgress(sentBytes, totalBytes) {
-      const percent = Math.floor((sentBytes / totalBytes) * 100)
+      const percent = totalBytes === 0 ? 100 : Math.floor((sentBytes / totalBytes) * 100)
       if (percent < toldPercent + 20) return
       toldPercent = percent
       ctx.say(`sending ${asset.name}: ${percent} %`)

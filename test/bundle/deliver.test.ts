@@ -1,0 +1,118 @@
+import { expect, test } from 'bun:test'
+import { appendFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { deliver, forget, installPrograms, missingPrograms } from '../../lib/bundle/deliver.ts'
+import { localConnection } from '../../lib/host/local.ts'
+import { failureOf, sceneOn } from '../tasks/context.ts'
+import { delivered, sumLine } from '../tasks/lab-bundle.ts'
+import { entryOf, makeBundle, sha256, temporaryFolder } from './make-bundle.ts'
+
+const kubeadmPath = '/usr/local/bin/kubeadm'
+const kubeletPath = '/usr/local/bin/kubelet'
+const programs = [
+  { asset: 'kubeadm', path: kubeadmPath },
+  { asset: 'kubelet', path: kubeletPath },
+]
+const asks = 'sha256sum /usr/local/bin/kubeadm /usr/local/bin/kubelet 2>/dev/null'
+const there = { exitCode: 0 }
+const absent = { exitCode: 1 }
+
+test('a piece goes to a node once, under its sha256, and is said', async () => {
+  const path = delivered('keadm')
+  const { ctx, steps, said, file } = sceneOn('edge-1', { rules: { 'edge-1': [[`test -e ${path}`, absent]] } })
+  expect(await deliver(ctx, ctx.asset('keadm'))).toBe(path)
+  expect(file('edge-1', path)).toBe('keadm')
+  expect(steps).toEqual([`edge-1$ test -e ${path}`, `edge-1$ put ${path}`])
+  expect(said).toEqual(['sending keadm (0.0 MiB)', 'sending keadm: 100 %'])
+})
+
+test('a piece that is there is not sent again', async () => {
+  const path = delivered('keadm')
+  const { ctx, steps, said } = sceneOn('edge-1', { rules: { 'edge-1': [[`test -e ${path}`, there]] } })
+  expect(await deliver(ctx, ctx.asset('keadm'))).toBe(path)
+  expect(steps).toEqual([`edge-1$ test -e ${path}`])
+  expect(said).toEqual([])
+})
+
+test('a piece that changed since the manifest was made gets no name on the node', async () => {
+  const folder = makeBundle([{ name: 'keadm' }])
+  const { ctx, host } = sceneOn('edge-1', { bundle: folder, rules: { 'edge-1': [[/^test -e/, absent]] } })
+  const asset = ctx.asset('keadm')
+  appendFileSync(join(folder, entryOf({ name: 'keadm' }).path), '!')
+  expect(await failureOf(deliver(ctx, asset))).toMatch(/^bundle: .*sha256/s)
+  expect([...host('edge-1').files.keys()]).toEqual([])
+})
+
+test('an empty piece is sent without arithmetic on nothing', async () => {
+  const bundle = makeBundle([{ name: 'empty', content: '' }])
+  const { ctx, said } = sceneOn('edge-1', { bundle, rules: { 'edge-1': [[/^test -e/, absent]] } })
+  await deliver(ctx, ctx.asset('empty'))
+  expect(said.join()).not.toMatch(/NaN|Infinity/)
+})
+
+test('a large piece is told of in steps of a fifth at least', async () => {
+  const said: string[] = []
+  const asset = { name: 'base', path: '/b', sizeBytes: 100, sha256: sha256('b') }
+  const put = async (_from: string, _to: string, options: { onProgress: (sent: number, all: number) => void }) => {
+    for (let sent = 1; sent <= 100; sent++) options.onProgress(sent, 100)
+  }
+  const { ctx } = sceneOn('edge-1', { rules: { 'edge-1': [[/^test -e/, absent]] } })
+  const fake = { $: ctx.$, host: { put }, say: (text: string) => void said.push(text) }
+  await deliver(fake as never, asset as never)
+  expect(said.slice(1)).toEqual([20, 40, 60, 80, 100].map((percent) => `sending base: ${percent} %`))
+})
+
+test('forget removes the delivered piece and nothing else', async () => {
+  const { ctx, steps } = sceneOn('edge-1', { rules: { 'edge-1': [[/^rm/, '']] } })
+  await forget(ctx, ctx.asset('keadm'))
+  expect(steps).toEqual([`edge-1$ rm -f ${delivered('keadm')}`])
+})
+
+test.each([
+  ['all as in the bundle', sumLine('kubeadm', kubeadmPath) + sumLine('kubelet', kubeletPath), []],
+  ['one of another version', sumLine('kubeadm', kubeadmPath) + sumLine('old', kubeletPath), ['kubelet']],
+  ['one absent', sumLine('kubelet', kubeletPath), ['kubeadm']],
+  ['binary mode marks', sumLine('kubeadm', `*${kubeadmPath}`).replace('  ', ' '), ['kubelet']],
+  ['swapped', sumLine('kubelet', kubeadmPath) + sumLine('kubeadm', kubeletPath), ['kubeadm', 'kubelet']],
+  ['none', '', ['kubeadm', 'kubelet']],
+])('programs that are missing: %s', async (_, sums, missing) => {
+  const { ctx } = sceneOn('master', { rules: { master: [[asks, { stdout: sums, exitCode: missing.length ? 1 : 0 }]] } })
+  expect((await missingPrograms(ctx, programs)).map(({ asset }) => asset)).toEqual(missing)
+})
+
+test('a program comes under its name whole and executable, and only the missing one is touched', async () => {
+  const path = delivered('kubelet')
+  const { ctx, steps } = sceneOn('master', {
+    rules: {
+      master: [
+        [asks, { stdout: sumLine('kubeadm', kubeadmPath), exitCode: 1 }],
+        [`test -e ${path}`, absent],
+        [/^mkdir|^rm/, ''],
+      ],
+    },
+  })
+  await installPrograms(ctx, programs)
+  expect(steps).toEqual([
+    `master$ ${asks}`,
+    `master$ test -e ${path}`,
+    `master$ put ${path}`,
+    `master$ mkdir -p "$(dirname /usr/local/bin/kubelet)" && install -m 0755 ${path} /usr/local/bin/kubelet.kedge && sync /usr/local/bin/kubelet.kedge && mv -f /usr/local/bin/kubelet.kedge /usr/local/bin/kubelet`,
+    `master$ rm -f ${path}`,
+  ])
+})
+
+test('the commands do in a real shell what they say', async () => {
+  const folder = temporaryFolder()
+  const path = join(folder, 'not there yet/kubelet')
+  const connection = localConnection('hypervisor')
+  const host = connection.bind({ signal: new AbortController().signal, onOutput: () => {} })
+  const piece = join(folder, 'piece')
+  await Bun.write(piece, 'kubelet')
+  const { ctx } = sceneOn('master')
+  const here = { ...ctx, asset: ctx.asset, $: host.$, host, say: () => {} }
+  const wanted = [{ asset: 'kubelet', path }]
+  expect(await missingPrograms(here, wanted)).toEqual(wanted)
+  await host.$`mkdir -p ${join(folder, 'not there yet')} && install -m 0755 ${piece} ${path}`
+  expect(await missingPrograms(here, wanted)).toEqual([])
+  await connection.close()
+})
