@@ -68,6 +68,7 @@ def _pod(store, namespace, item):
     spec = item.setdefault('spec', {})
     _pod_spec(spec, 'spec')
     if item['metadata'].get('annotations', {}).get('kubernetes.io/config.mirror'):
+        spec.setdefault('tolerations', [{'operator': 'Exists', 'effect': 'NoExecute'}])
         return
     account = spec.pop('serviceAccount', None) or spec.get('serviceAccountName') or 'default'
     spec['serviceAccountName'] = account

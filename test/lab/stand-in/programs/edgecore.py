@@ -14,7 +14,7 @@ from standin.cri import RuntimeFailure
 from standin.flags import BOOL, TEXT, parse
 from standin.ground import Refusal, dump_yaml, klog, load_yaml, patience, read, say, write
 from standin.kubelet import answer_logs
-from standin.pods import Pods
+from standin.pods import Pods, stop_with_me
 from standin.wire import Client, Reply, client_tls, explain, read_head, serve
 
 _CONFIG, _BOOTSTRAP = '/etc/kubeedge/config/edgecore.yaml', '/etc/kubeedge/bootstrap-edgecore.conf'
@@ -58,6 +58,7 @@ class EdgeCore:
             raise Refusal(f'failed to run Kubelet: validate service connection: {error}') from error
         self.store = self.config['database']['dataSource']
         self.assigned = json.loads(read(self.store) or '[]')
+        self.runner = Pods(self.address or '127.0.0.1', self.endpoint, lambda: self.subnet, edge_specials())
         self.connection, self.registered, self.subnet, self.news, self.sent = None, False, None, threading.Event(), {}
 
     def _address(self):
@@ -75,6 +76,7 @@ class EdgeCore:
             return None
 
     def live(self):
+        stop_with_me([self.runner])
         serve([machine.loopback()], self.kubelet['readOnlyPort'], None, self._answer)
         if self.modules['eventBus']['mqttMode'] in (0, 1):
             threading.Thread(target=_broker, daemon=True).start()
@@ -172,11 +174,10 @@ class EdgeCore:
         self._tell({'node': wanted, 'register': not self.registered})
 
     def _run_pods(self):
-        runner = Pods(self.address or '127.0.0.1', self.endpoint, lambda: self.subnet, edge_specials())
         while True:
             self.news.clear()
             pods = list(self.assigned)
-            statuses = runner.sync(pods)
+            statuses = self.runner.sync(pods)
             changed = []
             for pod in pods:
                 meta, status = pod['metadata'], statuses.get(pod['metadata']['uid'])

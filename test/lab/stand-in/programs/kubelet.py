@@ -12,7 +12,7 @@ from standin.containers import specials
 from standin.cri import DEFAULT_ENDPOINT, RuntimeFailure
 from standin.flags import BOOL, TEXT, parse
 from standin.ground import Refusal, at, entries, exists, klog, load_yaml, patience, read, say, write
-from standin.pods import Pods, read_log
+from standin.pods import Pods, read_log, stop_with_me
 from standin.wire import Reply, serve, server_tls
 
 _FLAGS = {**{name: TEXT for name in (
@@ -52,7 +52,8 @@ class Kubelet:
             raise Refusal(f'failed to run Kubelet: validate service connection: validate CRI v1 runtime API for endpoint "{self.endpoint}": {error}') from error
         self.name = options.get('hostname-override') or machine.hostname()
         self.address = node.choose_address(options.get('node-ip'), self.name)
-        self.api, self.assigned, self.news = None, {}, threading.Event()
+        self.api, self.assigned, self.news, self.subnet, self.static_statuses = None, {}, threading.Event(), None, {}
+        self.static, self.runner = (Pods(self.address, self.endpoint, lambda: self.subnet, specials(self)) for _ in range(2))
 
     @staticmethod
     def _configuration(options):
@@ -66,6 +67,7 @@ class Kubelet:
         return load_yaml(text)[0]
 
     def live(self):
+        stop_with_me([self.static, self.runner])
         serve([machine.loopback()], self.config.get('healthzPort', 10248), None, lambda request: Reply(200, 'ok', 'text/plain'))
         self._static_loop()
         self._log_in()
@@ -85,8 +87,6 @@ class Kubelet:
 
     def _static_loop(self):
         """Starts what the manifests folder holds; looks again every 20 s."""
-        static = Pods(self.address, self.endpoint, lambda: None, specials(self))
-        self.static_statuses = {}
 
         def loop():
             while True:
@@ -98,7 +98,7 @@ class Kubelet:
                     meta.setdefault('annotations', {})['kubernetes.io/config.mirror'] = 'static'
                     pod['spec'].update(nodeName=self.name, hostNetwork=True)
                     pods.append(pod)
-                statuses = static.sync(pods)
+                statuses = self.static.sync(pods)
                 self.static_statuses = {pod['metadata']['name']: (pod, statuses[pod['metadata']['uid']]) for pod in pods}
                 settled = all(one['phase'] == 'Running' for one in statuses.values())
                 time.sleep(patience(20 if settled and pods else 1))
@@ -187,11 +187,10 @@ class Kubelet:
 
     def _run_pods(self):
         api = from_kubeconfig(self.options['kubeconfig'])
-        runner = self.__dict__.setdefault('runner', Pods(self.address, self.endpoint, lambda: getattr(self, 'subnet', None), specials(self)))
         while True:
             self.news.clear()
             own = [pod for pod in list(self.assigned.values()) if 'kubernetes.io/config.mirror' not in (pod['metadata'].get('annotations') or {})]
-            statuses = runner.sync(own)
+            statuses = self.runner.sync(own)
             for pod in own:
                 report(api, pod, statuses.get(pod['metadata']['uid']))
             for name, (pod, status) in self.static_statuses.items():
@@ -201,6 +200,8 @@ class Kubelet:
     @staticmethod
     def _mirror(api, name, pod, status):
         there = api.get('v1', 'Pod', pod['metadata']['namespace'], name)
+        if there and there['metadata'].get('deletionTimestamp'):
+            there = api.delete('v1', 'Pod', pod['metadata']['namespace'], name, 0)
         if there is None:
             there = api.create({**pod, 'metadata': {key: value for key, value in pod['metadata'].items() if key != 'uid'}})
         report(api, there, {**status, 'startTime': there.get('status', {}).get('startTime') or status['startTime']})

@@ -1,0 +1,236 @@
+import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
+import { createHash, X509Certificate } from 'node:crypto'
+import { connect } from 'node:tls'
+import { type FakeCluster, fakeCluster, guard, must, until } from './cluster.ts'
+import { type FakeNode, versions } from './fake-node.ts'
+
+setDefaultTimeout(60_000)
+const tag = `v${versions.kubeedge}`
+const admin = '--kube-config=/etc/kubernetes/admin.conf'
+const role = 'node-role.kubernetes.io/control-plane'
+const tolerates = (component: string) => `${component}.tolerations[0].key=${role},${component}.tolerations[0].operator=Exists`
+let cluster: FakeCluster
+let token = ''
+let edge: FakeNode
+
+beforeAll(async () => {
+  cluster = await fakeCluster(`/tmp/kedge-stand-in-kubeedge-${process.pid}`, 3)
+  edge = newEdge('edge-1', 2)
+}, 60_000)
+afterAll(() => cluster.lab.down())
+
+const keadm = (...words: readonly string[]) => cluster.master.run('keadm', ...words)
+const newEdge = (name: string, lan: number) => cluster.lab.node(name, [cluster.address(lan, 2), cluster.address(9, lan)], 'edge')
+const addresses = () => [1, 2].map((lan) => cluster.address(lan, 1)).join(',')
+
+const joinWords = (name: string, lan: number, change: Readonly<Record<string, string>> = {}) => {
+  const flags = {
+    token,
+    'cloudcore-ipport': `${cluster.address(lan, 1)}:10000`,
+    'edgenode-name': name,
+    'kubeedge-version': tag,
+    cgroupdriver: 'systemd',
+    set: 'modules.edgeStream.enable=true,modules.edged.customInterfaceName=eth0',
+    ...change,
+  }
+  return ['keadm', 'join', ...Object.entries(flags).map(([name_, value]) => `--${name_}=${value}`)]
+}
+const join = (node: FakeNode, lan: number, change?: Readonly<Record<string, string>>) => node.run(...joinWords(node.name, lan, change))
+const clear = (node: FakeNode) => {
+  for (const path of ['/etc/kubeedge', '/var/lib/kubeedge', '/var/log/kubeedge', '/usr/local/bin/edgecore']) node.remove(path)
+}
+
+test('keadm init refuses: no version, no cluster, no tolerations', async () => {
+  const unversioned = await keadm('init', admin)
+  expect(unversioned.stderr).toContain('without a full --kubeedge-version')
+  const lost = await keadm('init', `--kubeedge-version=${tag}`, '--kube-config=/nowhere')
+  expect(lost.stderr).toContain('failed to verify k8s component installed')
+  expect((await keadm('gettoken', admin)).exitCode).toBe(1)
+  expect((await keadm('init', '--advertise-adress=1')).stderr).toContain('Error: unknown flag: --advertise-adress')
+  const pending = await keadm('init', admin, `--kubeedge-version=${tag}`, `--advertise-address=${addresses()}`)
+  expect(pending.stderr).toContain('failed to install release cloudcore, err: timed out waiting for the condition')
+  expect((await cluster.kubectl('get', 'pods', '-n', 'kubeedge')).stdout).toMatch(/cloudcore-\S+ +0\/1 +Pending/)
+  const again = await keadm('init', admin, `--kubeedge-version=${tag}`, '--force')
+  expect(again.stderr).toContain('the cloudcore release already exists')
+  expect(again.exitCode).toBe(1)
+})
+
+test('keadm reset cloud takes the namespace away, and only where pods are', async () => {
+  expect((await must(keadm('reset', 'cloud', '--force', admin))).stdout).toBe('')
+  await must(cluster.kubectl('wait', '--for=delete', 'namespace/kubeedge', '--timeout=20s'))
+  expect((await must(keadm('reset', 'cloud', '--force', admin))).stdout).toContain('None of CloudCore components are running')
+})
+
+test('cloudcore dies where the service address has no route, though keadm init --force said yes', async () => {
+  cluster.master.state({ serviceRoute: false })
+  const sets = [tolerates('cloudCore'), tolerates('iptablesManager'), 'cloudCore.nodeSelector.kubernetes\\.io/hostname=master', 'cloudCore.strategy.type=Recreate']
+  await must(keadm('init', admin, `--kubeedge-version=${tag}`, `--advertise-address=${addresses()}`, `--set=${sets.join(',')}`, '--force'))
+  await until(async () => /cloudcore-\S+ +0\/1 +CrashLoopBackOff/.test((await cluster.kubectl('get', 'pods', '-n', 'kubeedge')).stdout))
+  expect((await cluster.kubectl('logs', 'deployment/cloudcore', '-n', 'kubeedge')).stdout).toContain('connect: network is unreachable')
+  const early = await keadm('gettoken', admin)
+  expect(early.stdout).toContain('failed to get token, err is secrets "tokensecret" not found')
+  expect(early.exitCode).toBe(1)
+  cluster.master.state({ serviceRoute: true })
+  token = await until(async () => {
+    const ran = await keadm('gettoken', admin)
+    return ran.exitCode === 0 && ran.stdout.trim()
+  })
+})
+
+test('the token is the CA’s hash and a JWT with nothing but its end; the certificate has exactly the advertised addresses', async () => {
+  const parts = token.split('.')
+  expect(parts).toHaveLength(4)
+  const claims = JSON.parse(Buffer.from(parts[2] as string, 'base64url').toString())
+  expect(Object.keys(claims)).toEqual(['exp'])
+  const ca = await fetch(`https://${cluster.address(1, 1)}:10002/ca.crt`, { tls: { rejectUnauthorized: false } })
+  expect(createHash('sha256').update(Buffer.from(await ca.arrayBuffer())).digest('hex')).toBe(parts[0] as string)
+  for (const port of [10000, 10002, 10004]) {
+    const socket = connect({ host: cluster.address(1, 1), port, rejectUnauthorized: false })
+    await new Promise((done) => socket.once('secureConnect', done))
+    const names = new X509Certificate(socket.getPeerCertificate(true).raw).subjectAltName
+    expect(names).toBe([1, 2].map((lan) => `IP Address:${cluster.address(lan, 1)}`).join(', '))
+    socket.destroy()
+  }
+})
+
+test('the service pod of every daemon waits for its guard, and a rolling update on one node cannot end', async () => {
+  await guard(cluster, 'kube-system', 'kube-proxy')
+  await must(cluster.kubectl('-n', 'kubeedge', 'patch', 'deployment', 'cloudcore', '--type=merge', '-p', '{"spec":{"strategy":{"type":"RollingUpdate"}}}'))
+  await must(cluster.kubectl('-n', 'kubeedge', 'rollout', 'restart', 'deployment', 'cloudcore'))
+  const stuck = await cluster.kubectl('-n', 'kubeedge', 'rollout', 'status', 'deployment', 'cloudcore', '--timeout=3s')
+  expect(stuck.stderr).toContain('timed out waiting for the condition')
+  const message = '{.items[*].status.conditions[?(@.reason=="Unschedulable")].message}'
+  expect((await cluster.kubectl('get', 'pods', '-n', 'kubeedge', '-o', `jsonpath=${message}`)).stdout).toContain("didn't have free ports")
+  await must(cluster.kubectl('-n', 'kubeedge', 'patch', 'deployment', 'cloudcore', '--type=merge', '-p', '{"spec":{"strategy":{"type":"Recreate"}}}'))
+  await must(cluster.kubectl('-n', 'kubeedge', 'rollout', 'status', 'deployment', 'cloudcore', '--timeout=20s'))
+  await until(async () => (await keadm('gettoken', admin)).exitCode === 0)
+})
+
+test.each<[string, (node: FakeNode) => Promise<unknown> | undefined, Readonly<Record<string, string>>]>([
+  ['the management directory /etc/kubeedge/ is not clean', async (it) => it.write('/etc/kubeedge/left', ''), {}],
+  ['connection refused', async () => undefined, { 'cloudcore-ipport': '127.0.0.1:10000' }],
+  ['node already exists or internal error occurred', async () => undefined, { 'edgenode-name': 'master' }],
+  ['missing port in address', async () => undefined, { 'cloudcore-ipport': '127.0.0.1' }],
+  ['pull Images failed: rpc error', async (it) => it.runtime({ images: [] }), {}],
+  [
+    'code = DeadlineExceeded',
+    async (it) => it.runtime({ images: cluster.lab.images.edge.filter((name) => !name.includes('pause')) }),
+    {},
+  ],
+  ['expected cgroupsPath to be of format "slice:prefix:name"', async () => undefined, { cgroupdriver: 'cgroupfs' }],
+  ['No such field:  in Config', async () => undefined, { set: 'modules.edged.nodeIP=127.0.0.1' }],
+  ['No such field', async () => undefined, { set: 'modules.edgeStreem.enable=true' }],
+  ['Provided value type string does not match target type bool', async () => undefined, { set: 'modules.edgeStream.enable=yes' }],
+  ['unsupported CGroupDriver: sytemd', async () => undefined, { cgroupdriver: 'sytemd' }],
+  ['without a full --kubeedge-version', async () => undefined, { 'kubeedge-version': 'latest' }],
+  ['unknown flag: --runtimetype', async () => undefined, { runtimetype: 'remote' }],
+  ['sudo: command not found', async (it) => it.shell('rm $KEDGE_STANDIN_ROOT/bin/sudo'), {}],
+])('keadm join refuses: %s', async (words, spoil, change) => {
+  const node = newEdge(`refused-${createHash('md5').update(words + JSON.stringify(change)).digest('hex').slice(0, 6)}`, 2)
+  await spoil(node)
+  // A sudo of the machine's own must not help out.
+  const ran = words.startsWith('sudo')
+    ? await node.shell(`sudo() { echo "sudo: command not found" >&2; return 127; }; export -f sudo; ${joinWords(node.name, 2).join(' ')}`)
+    : await join(node, 2, change)
+  expect(ran.stderr).toContain(words)
+  expect(ran.exitCode).toBe(1)
+})
+
+test('what only edgecore’s journal tells: a damaged token, another CA, an address that is not in the certificate', async () => {
+  const last = token.slice(0, -4) + (token.endsWith('AAAA') ? 'BBBB' : 'AAAA')
+  const cases = [
+    [{ token: last }, 2, 'token signature is invalid'],
+    [{ token: `${'0'.repeat(64)}${token.slice(64)}` }, 2, 'failed to validate CA certificate'],
+    [{}, 3, `x509: certificate is valid for ${addresses().replace(',', ', ')}, not ${cluster.address(3, 1)}`],
+  ] as const
+  for (const [change, lan, words] of cases) {
+    const node = newEdge(`journal-${lan}-${words.length}`, lan)
+    const ran = await join(node, lan, change)
+    expect(ran.stderr).toContain('edge node join failed: timed out waiting for the condition')
+    expect(ran.stderr).not.toContain(words)
+    expect(node.log('edgecore')).toContain(words)
+    expect(node.read('/etc/kubeedge/bootstrap-edgecore.conf')).toBeUndefined()
+    expect((await join(node, lan)).stderr).toContain('EdgeCore is already running on this node')
+    await node.run('systemctl', 'stop', 'edgecore')
+  }
+})
+
+test('an edge joins on its own LAN, with its labels, version and address', async () => {
+  await must(join(edge, 2, { labels: 'device=camera' }))
+  const config = edge.read('/etc/kubeedge/config/edgecore.yaml') ?? ''
+  expect(config).toContain('cgroupDriver: systemd')
+  expect(config).not.toContain(token)
+  const node = await until(async () => {
+    const found = await cluster.json<{ items: { metadata: { name: string; labels: object } ; status: Record<string, unknown> }[] }>('nodes')
+    return found.items.find(({ metadata }) => metadata.name === 'edge-1')
+  })
+  expect(node.metadata.labels).toMatchObject({ device: 'camera', 'node-role.kubernetes.io/edge': '', 'node-role.kubernetes.io/agent': '' })
+  expect(node.status.nodeInfo).toMatchObject({ kubeletVersion: `v1.32.10-kubeedge-${tag}` })
+  expect(node.status.addresses).toContainEqual({ type: 'InternalIP', address: cluster.address(2, 2) })
+  const health = await fetch(`http://${cluster.address(9, 2)}:10350/healthz/syncloop`)
+  expect(await health.text()).toBe('ok')
+  expect((await join(newEdge('edge-1', 2), 2, { 'edgenode-name': 'edge-1' })).exitCode).toBe(1)
+})
+
+test('without a CNI configuration the edge is not Ready; an unguarded daemon lands on it, a guarded one does not', async () => {
+  const ready = '{.status.conditions[?(@.type=="Ready")].message}'
+  expect((await cluster.kubectl('get', 'node', 'edge-1', '-o', `jsonpath=${ready}`)).stdout).toContain('cni plugin not initialized')
+  edge.write('/etc/cni/net.d/10-kedge.conflist', '{}')
+  await must(cluster.kubectl('wait', '--for=condition=Ready', 'node/edge-1', '--timeout=30s'))
+  const onEdge = async () => (await cluster.kubectl('get', 'pods', '-A', '--field-selector=spec.nodeName=edge-1', '-o', 'name')).stdout
+  await until(async () => /kube-flannel-ds/.test(await onEdge()))
+  expect(await onEdge()).not.toContain('kube-proxy')
+  await guard(cluster, 'kube-flannel', 'kube-flannel-ds')
+  await until(async () => !/kube-flannel-ds/.test(await onEdge()))
+})
+
+test('a pod runs on the edge and its log comes back through the tunnel, as long as an iptables-manager leads there', async () => {
+  const overrides = '--overrides={"spec":{"nodeName":"edge-1"}}'
+  const image = `--image=kubeedge/installation-package:${tag}`
+  await must(cluster.kubectl('run', 'smoke', image, overrides, '--command', '--', 'sh', '-c', 'echo from the edge; sleep 1000'))
+  await must(cluster.kubectl('wait', '--for=condition=Ready', 'pod/smoke', '--timeout=20s'))
+  expect((await until(async () => (await cluster.kubectl('logs', 'smoke')).stdout)).trim()).toBe('from the edge')
+  await must(cluster.kubectl('-n', 'kubeedge', 'delete', 'daemonset', 'cloud-iptables-manager'))
+  await until(async () => (await cluster.kubectl('logs', 'smoke')).stderr.includes(':10351/containerLogs/default/smoke/smoke'))
+  await must(cluster.kubectl('delete', 'pod', 'smoke', '--timeout=20s'))
+})
+
+test('a deleted node stays away until edgecore starts again; a kubelet beside it stops it', async () => {
+  await must(cluster.kubectl('delete', 'node', 'edge-1'))
+  await edge.run('systemctl', 'restart', 'edgecore')
+  await until(async () => (await cluster.kubectl('get', 'node', 'edge-1', '-o', 'name')).exitCode === 0)
+  await edge.run('systemctl', 'stop', 'edgecore')
+  const kubelet = Bun.spawn(['bash', '-c', 'echo kubelet > /proc/$$/comm; read -t 60 <> <(:)'], { env: { KEDGE_STANDIN_ROOT: edge.root } })
+  const ran = await edge.shell('sleep 0.3; edgecore')
+  expect(ran.stderr).toContain('kubelet should not be running on edge node when starting edgecore')
+  kubelet.kill()
+})
+
+test('keadm reset edge stops at the first folder that is not there', async () => {
+  edge.write('/var/lib/kubelet/pods/x', '')
+  const ran = await must(edge.run('keadm', 'reset', 'edge', '--force'))
+  expect(ran.stderr).toContain('reset edge node successfully!')
+  expect(edge.read('/etc/systemd/system/edgecore.service')).toBeUndefined()
+  expect(edge.read('/etc/kubeedge/config/edgecore.yaml')).toBeUndefined()
+  expect(edge.read('/var/lib/kubelet/pods/x')).toBe('')
+  clear(edge)
+})
+
+test('a second LAN is in the certificate only after cloudcoresecret went; the CA stays', async () => {
+  const config = (await cluster.json<{ data: Record<string, string> }>('configmap', 'cloudcore', '-n', 'kubeedge')).data['cloudcore.yaml'] ?? ''
+  const more = config.replace(/^(\s*)advertiseAddress:.*\n/m, (line, indent: string) => `${line}${indent}- ${cluster.address(3, 1)}\n`)
+  await must(cluster.kubectl('-n', 'kubeedge', 'patch', 'configmap', 'cloudcore', '--type=merge', '-p', JSON.stringify({ data: { 'cloudcore.yaml': more } })))
+  const names = async () =>
+    (await cluster.master.shell(`openssl s_client -connect ${cluster.address(3, 1)}:10002 </dev/null 2>/dev/null | openssl x509 -noout -ext subjectAltName`)).stdout
+  const restart = async () => {
+    await must(cluster.kubectl('-n', 'kubeedge', 'rollout', 'restart', 'deployment', 'cloudcore'))
+    await must(cluster.kubectl('-n', 'kubeedge', 'rollout', 'status', 'deployment', 'cloudcore', '--timeout=20s'))
+    await until(async () => (await names()) !== '')
+  }
+  await restart()
+  expect(await names()).not.toContain(cluster.address(3, 1))
+  await must(cluster.kubectl('-n', 'kubeedge', 'delete', 'secret', 'cloudcoresecret'))
+  await restart()
+  await until(async () => (await names()).includes(cluster.address(3, 1)))
+  expect((await keadm('gettoken', admin)).stdout.slice(0, 64)).toBe(token.slice(0, 64))
+})
