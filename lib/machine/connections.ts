@@ -30,7 +30,8 @@ export function createConnections(topology: Topology, stateFolder: string, agent
     if (!way) return localConnection(node.name)
     // On the hypervisor kedge needs libvirt's rights, not root's.
     const sudo = node.machine.kind !== 'hypervisor' && way.target.user !== 'root'
-    return sshConnection({ name: node.name, ...way, sudo, ...(agent ? { agent } : {}) })
+    // A VM that is emulated, on a host with more VMs than cores, may be silent for a while and yet be well.
+    return sshConnection({ name: node.name, ...way, sudo, keepaliveSeconds: 45, ...(agent ? { agent } : {}) })
   }
   return {
     to(node) {

@@ -32,7 +32,7 @@ export async function runInstance(
   const seconds = () => (world.now() - began) / 1000
   emit({ type: 'task-checking', ...fields })
 
-  for (let attempt = 1; ; attempt++) {
+  for (let attempt = 1, retries = 0; ; attempt++) {
     const ending = await oneAttempt(instance, world, emit, limits, stop, attempt)
     switch (ending.state) {
       case 'done':
@@ -48,7 +48,11 @@ export async function runInstance(
         emit({ type: 'task-skipped', because: 'interrupted', seconds: seconds(), ...fields })
         return ending
       case 'failed': {
-        if (attempt > instance.retries || limits.dryRun || !isWorthRetrying(ending.failure)) {
+        // A lost link is no fault of the task's: it is tried again, for as long as the task may take, whatever its retries.
+        const isLostLink = ending.failure.kind === 'unreachable' && seconds() < instance.timeoutSeconds
+        if (!isLostLink) retries++
+        const isOver = limits.dryRun || !isWorthRetrying(ending.failure) || (!isLostLink && retries > instance.retries)
+        if (isOver) {
           emit({ type: 'task-failed', seconds: seconds(), failure: ending.failure, ...fields })
           return ending
         }

@@ -237,7 +237,7 @@ describe('failures', () => {
     const plan = planOf({ 'a@n': [] }, { retries: 2 })
     await execute(
       plan,
-      fakeWorld(() => failing(new TaskError({ kind: 'unreachable', message: 'no route' }))),
+      fakeWorld(() => failing(new TaskError({ kind: 'command', message: 'lock held' }))),
       emit,
       { jobs: 1 },
       never,
@@ -245,6 +245,21 @@ describe('failures', () => {
     expect(of(events, 'task-started').map(({ attempt }) => attempt)).toEqual([1, 2, 3])
     expect(of(events, 'task-retrying').map(({ inSeconds }) => inSeconds)).toEqual([2, 4])
     expect(of(events, 'task-failed')).toHaveLength(1)
+  })
+
+  test('a lost link is tried again for as long as the task may take, without a retry of its own', async () => {
+    const { events, emit } = recording()
+    const unreachable = failing(new TaskError({ kind: 'unreachable', message: 'the connection was lost' }))
+    const outcome = await execute(
+      planOf({ 'a@n': [] }),
+      fakeWorld(() => unreachable),
+      emit,
+      { jobs: 1 },
+      never,
+    )
+    expect(outcome.failures.get('a@n')).toMatchObject({ kind: 'unreachable' })
+    expect(of(events, 'task-retrying').map(({ inSeconds }) => inSeconds)).toEqual([2, 4, 8, 16, 30])
+    expect(of(events, 'task-failed')[0]?.seconds).toBe(60)
   })
 
   test('a refusal and a bug are not tried again', async () => {
