@@ -16,6 +16,8 @@ export async function makeImageRoot(root: string, packages: string, log: string)
   const options = [
     ...dpkgOptions.map((option) => `--dpkgopt=${option}`),
     `--aptopt=Acquire::Languages "none"`,
+    // /usr merged from the start: the package that merges it later brings all of Perl along.
+    '--hook-dir=/usr/share/mmdebstrap/hooks/maybe-merged-usr',
     // The lab's initial RAM disk is its own (image-disk.ts): a generic one takes 15 s to make and 3 s longer to boot.
     '--essential-hook=chroot "$1" dpkg-divert --quiet --local --rename --add /usr/sbin/update-initramfs',
     '--essential-hook=mkdir -p "$1/usr/sbin" && ln -s /bin/true "$1/usr/sbin/update-initramfs"',
@@ -23,8 +25,9 @@ export async function makeImageRoot(root: string, packages: string, log: string)
     ...Object.entries(packageSets).map(([name, wanted]) => `--customize-hook=${downloadHook(packages, name, wanted)}`),
   ]
   const include = `--include=${imagePackages(id).join(',')}`
+  // Its mounts are seen by nobody else, so none can be left behind or be walked into by the clean-up.
   const run =
-    await $`mmdebstrap --mode=root --variant=minbase --format=directory ${options} ${include} ${codename} ${root} ${sources} >${log} 2>&1`.nothrow()
+    await $`unshare --mount -- mmdebstrap --mode=root --variant=minbase --format=directory ${options} ${include} ${codename} ${root} ${sources} >${log} 2>&1`.nothrow()
   if (run.exitCode !== 0) {
     const tail = await $`tail -n 25 ${log}`.text()
     throw new Error(`mmdebstrap failed (the whole log: ${log}):\n${tail}`)
