@@ -1,3 +1,4 @@
+import type { Writable } from 'node:stream'
 import type { ProcessPromise, Shell } from 'zx'
 import { ProcessPromise as ZxPromise } from 'zx/core'
 import type { Child } from './child.ts'
@@ -68,12 +69,19 @@ export function adaptPromise(promise: ProcessPromise, adaptation: Adaptation): P
 
 /** zx's pipes do not wait for a slow reader; this one does, so that what is between them stays small. */
 function keepPace(from: ProcessPromise, to: unknown): void {
-  const isProcess = to instanceof ZxPromise
+  const sinkOf = () => (to instanceof ZxPromise ? to.stdin : (to as Writable))
+  let isWaiting = false
   from.stdout?.on('data', () => {
-    const sink = isProcess ? to.stdin : (to as NodeJS.WritableStream)
-    if (!(sink as { writableNeedDrain?: boolean }).writableNeedDrain) return
+    const sink = sinkOf()
+    if (isWaiting || !sink.writableNeedDrain) return
+    isWaiting = true
     from.stdout.pause()
-    const resume = () => from.stdout.resume()
+    const resume = () => {
+      isWaiting = false
+      sink.off('drain', resume)
+      sink.off('close', resume)
+      from.stdout.resume()
+    }
     sink.once('drain', resume)
     sink.once('close', resume)
   })

@@ -1,4 +1,5 @@
 import { expect, test } from 'bun:test'
+import { Writable } from 'node:stream'
 import { localConnection } from '../../lib/host/local.ts'
 import { toFailure } from '../../lib/host/to-failure.ts'
 import { hostContract } from './contract.ts'
@@ -33,4 +34,19 @@ test('says so when there is no such folder to run in', async () => {
 
 test('relative paths of files start in the folder of the binding', async () => {
   expect(await bind('/etc').read('passwd')).toContain('root:')
+})
+
+test('a pipe waits for a slow reader', async () => {
+  let most = 0
+  let bytes = 0
+  const slow = new Writable({
+    write(chunk: Buffer, _, done) {
+      most = Math.max(most, slow.writableLength)
+      bytes += chunk.length
+      setTimeout(done, 1)
+    },
+  })
+  await bind().$({ quiet: true })`head -c 20000000 /dev/zero`.pipe(slow)
+  expect(bytes).toBe(20_000_000)
+  expect(most).toBeLessThan(1024 * 1024)
 })

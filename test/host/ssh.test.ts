@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:net'
-import { userInfo } from 'node:os'
+import { tmpdir, userInfo } from 'node:os'
+import { join } from 'node:path'
 import type { HostKeys } from '../../lib/host/host-keys.ts'
 import { generateKeyPair } from '../../lib/host/keys.ts'
 import { sshConnection } from '../../lib/host/ssh.ts'
@@ -97,6 +99,24 @@ describe.if(sshdPath !== undefined)('ssh', () => {
     if (isAlive(pid)) process.kill(pid, 'SIGKILL')
     expect((await host.$`echo again`).stdout).toBe('again\n')
     await connection.close()
+  })
+
+  test('a file that is cut short by a lost link never takes the place of the old one', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'kedge-cut-'))
+    const local = join(folder, 'local')
+    const path = join(folder, 'far', 'file')
+    writeFileSync(local, Buffer.alloc(64 * 1024 * 1024))
+    const connection = connectTo(sshd.target())
+    const host = bind(connection)
+    await host.write(path, 'old')
+    const cutOnce = (sent: number) => sent > 8 * 1024 * 1024 && sshd.cutConnections()
+    const failure = toFailure(await host.put(local, path, { onProgress: cutOnce }).catch((error) => error))
+    expect(failure.kind).toBe('unreachable')
+    // What runs on the host after that is the far end's own: it finds its input short.
+    while (readdirSync(join(folder, 'far')).length > 1) await Bun.sleep(10)
+    expect(readFileSync(path, 'utf8')).toBe('old')
+    await connection.close()
+    rmSync(folder, { recursive: true })
   })
 
   test('a link that dies between two commands is not noticed by the second', async () => {
