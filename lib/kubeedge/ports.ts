@@ -14,6 +14,7 @@ export const tunnelPort = 10004
 
 /** What must be reachable from outside on the cloud side; edges need nothing open. */
 export function requiredPorts(node: Node): readonly Port[] {
+  if (node.role === 'edge') return []
   const everyCloudNode: readonly Port[] = [
     { port: 10250, protocol: 'tcp', purpose: 'kubelet' },
     { port: 8472, protocol: 'udp', purpose: 'pod network (VXLAN)' },

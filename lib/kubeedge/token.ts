@@ -11,7 +11,8 @@ export function parseToken(text: string): Token | undefined {
   try {
     const claims = JSON.parse(Buffer.from(match[3] as string, 'base64url').toString('utf8')) as { exp?: unknown }
     if (typeof claims.exp !== 'number') return undefined
-    return { caHash: match[1] as string, expiresAt: new Date(claims.exp * 1000) }
+    const expiresAt = new Date(claims.exp * 1000)
+    return Number.isNaN(expiresAt.getTime()) ? undefined : { caHash: match[1] as string, expiresAt }
   } catch {
     return undefined
   }
@@ -24,7 +25,7 @@ export function whyUnusable(text: string | undefined, caHash: string, now: Date)
   if (!token) return 'the token is damaged: it is not hash.JWT'
   if (token.caHash !== caHash) return 'the token belongs to another CA than the one that CloudCore has now'
   // A join takes up to five minutes.
-  if (token.expiresAt.getTime() < now.getTime() + 5 * 60_000)
-    return `the token expired at ${token.expiresAt.toISOString()}`
-  return undefined
+  const left = token.expiresAt.getTime() - now.getTime()
+  if (left >= 5 * 60_000) return undefined
+  return `the token ${left > 0 ? 'expires' : 'expired'} at ${token.expiresAt.toISOString()}`
 }

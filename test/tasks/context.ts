@@ -3,6 +3,7 @@ import { openBundle } from '../../lib/bundle/bundle.ts'
 import type { Connection } from '../../lib/host/host.ts'
 import { type Rule, type ScriptedConnection, scriptedConnection } from '../../lib/host/scripted.ts'
 import { createVault } from '../../lib/host/secret.ts'
+import { toFailure } from '../../lib/host/to-failure.ts'
 import type { Instance } from '../../lib/plan/plan.ts'
 import { contextMaker } from '../../lib/run/task-context.ts'
 import type { TaskContext } from '../../lib/task/task.ts'
@@ -107,7 +108,6 @@ export function sceneOn(nodeName: string, options: SceneOptions = {}): Scene {
 
 /** The failure that a promise was rejected with, in one line. */
 export async function failureOf(promise: Promise<unknown>): Promise<string> {
-  const { toFailure } = await import('../../lib/host/to-failure.ts')
   return promise.then(
     () => 'no failure',
     (error) => {

@@ -1,0 +1,126 @@
+import { describe, expect, test } from 'bun:test'
+import { clusterOf } from '../../lib/distribution/cluster.ts'
+import { type DaemonSet, guardDaemonSets, guarded, isGuarded, nameOf } from '../../lib/distribution/edge-guard.ts'
+import { sceneOn } from '../tasks/context.ts'
+import { listJson } from './kubectl-answers.ts'
+
+type PodSpec = DaemonSet['spec']['template']['spec']
+type Terms = NonNullable<
+  NonNullable<NonNullable<PodSpec['affinity']>['nodeAffinity']>['requiredDuringSchedulingIgnoredDuringExecution']
+>['nodeSelectorTerms']
+
+const set = (pod: object, name = 'agent', namespace?: string): DaemonSet => ({
+  apiVersion: 'apps/v1',
+  kind: 'DaemonSet',
+  metadata: { name, ...(namespace ? { namespace } : {}) },
+  spec: { template: { spec: pod as PodSpec } },
+})
+const withTerms = (...nodeSelectorTerms: Terms) =>
+  set({ affinity: { nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms } } } })
+const termsOf = (daemonSet: DaemonSet) =>
+  daemonSet.spec.template.spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms
+
+const linux = { key: 'kubernetes.io/os', operator: 'In', values: ['linux'] }
+const amd64 = { key: 'kubernetes.io/arch', operator: 'In', values: ['amd64'] }
+const noEdge = { key: 'node-role.kubernetes.io/edge', operator: 'DoesNotExist' }
+const onEdge = { key: 'node-role.kubernetes.io/edge', operator: 'Exists' }
+
+describe('a DaemonSet kept off edges', () => {
+  test('that had no conditions gets one', () => {
+    expect(termsOf(guarded(set({ hostNetwork: true })))).toEqual([{ matchExpressions: [noEdge] }])
+  })
+
+  test("keeps flannel's own conditions in the same term: terms are ORed, a second one would let edges in", () => {
+    expect(termsOf(guarded(withTerms({ matchExpressions: [linux, amd64] })))).toEqual([
+      { matchExpressions: [linux, amd64, noEdge] },
+    ])
+  })
+
+  test('gets the condition in each of several terms, also in one of fields alone', () => {
+    const byName = { matchFields: [{ key: 'metadata.name', operator: 'In', values: ['n'] }] }
+    expect(termsOf(guarded(withTerms({ matchExpressions: [linux] }, byName, {})))).toEqual([
+      { matchExpressions: [linux, noEdge] },
+      { ...byName, matchExpressions: [noEdge] },
+      { matchExpressions: [noEdge] },
+    ])
+  })
+
+  test('keeps everything else that it was', () => {
+    const preferred = [{ weight: 1, preference: { matchExpressions: [amd64] } }]
+    const podAntiAffinity = { preferredDuringSchedulingIgnoredDuringExecution: [] }
+    const pod = {
+      containers: [{ name: 'a' }],
+      affinity: { nodeAffinity: { preferredDuringSchedulingIgnoredDuringExecution: preferred }, podAntiAffinity },
+    }
+    expect(guarded(set(pod, 'cni', 'kube-system'))).toEqual(
+      set(
+        {
+          containers: [{ name: 'a' }],
+          affinity: {
+            nodeAffinity: {
+              preferredDuringSchedulingIgnoredDuringExecution: preferred,
+              requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: [{ matchExpressions: [noEdge] }] },
+            },
+            podAntiAffinity,
+          },
+        } as object,
+        'cni',
+        'kube-system',
+      ),
+    )
+  })
+
+  test('is not changed a second time', () => {
+    const once = guarded(withTerms({ matchExpressions: [linux] }, {}))
+    expect(isGuarded(once)).toBe(true)
+    expect(guarded(once)).toBe(once)
+  })
+})
+
+describe('what counts as kept off', () => {
+  test.each([
+    ['no conditions', set({}), false],
+    ['conditions about something else', withTerms({ matchExpressions: [linux] }), false],
+    ['a guard in one of two terms', withTerms({ matchExpressions: [noEdge] }, { matchExpressions: [linux] }), false],
+    ['a guard beside an empty term', withTerms({ matchExpressions: [noEdge] }, {}), false],
+    ['a guard in each term', withTerms({ matchExpressions: [linux, noEdge] }, { matchExpressions: [noEdge] }), true],
+    ['meant for edges, by affinity', withTerms({ matchExpressions: [onEdge] }), true],
+    ['meant for edges, by selector', set({ nodeSelector: { 'node-role.kubernetes.io/edge': '' } }), true],
+    ['a selector for Linux', set({ nodeSelector: { 'kubernetes.io/os': 'linux' } }), false],
+    ['a list without terms', withTerms(), false],
+  ])('%s', (_, daemonSet, verdict) => expect(isGuarded(daemonSet)).toBe(verdict))
+})
+
+test('one that is meant for edges stays as it is', () => {
+  const meant = withTerms({ matchExpressions: [onEdge] })
+  expect(guarded(meant)).toBe(meant)
+})
+
+test('in the cluster each unguarded one is patched, whole, in its namespace; the others are not touched', async () => {
+  const proxy = set({ nodeSelector: { 'kubernetes.io/os': 'linux' } }, 'kube-proxy', 'kube-system')
+  const flannel = {
+    ...withTerms({ matchExpressions: [linux] }),
+    metadata: { name: 'kube-flannel-ds', namespace: 'kube-flannel' },
+  }
+  const list = listJson([proxy, guarded(set({}, 'done', 'x')), flannel, set({}, 'mine')])
+  const { ctx, steps } = sceneOn('master', {
+    rules: {
+      master: [
+        [/get daemonsets/, list],
+        [/ patch /, 'patched\n'],
+      ],
+    },
+  })
+  await guardDaemonSets(clusterOf(ctx))
+  const patch = (...expressions: object[]) =>
+    `'{"spec":{"template":{"spec":{"affinity":{"nodeAffinity":{"requiredDuringSchedulingIgnoredDuringExecution":{"nodeSelectorTerms":[{"matchExpressions":${JSON.stringify(expressions)}}]}}}}}}}'`
+  const kubectl = "master$ kubectl '--kubeconfig=/etc/kubernetes/admin.conf'".replaceAll("'", '')
+  expect(steps).toEqual([
+    `${kubectl} get daemonsets --all-namespaces -o json --ignore-not-found`,
+    `${kubectl} -n kube-system patch daemonset kube-proxy --type=merge -p ${patch(noEdge)}`,
+    `${kubectl} -n kube-flannel patch daemonset kube-flannel-ds --type=merge -p ${patch(linux, noEdge)}`,
+    `${kubectl} -n default patch daemonset mine --type=merge -p ${patch(noEdge)}`,
+  ])
+  expect(nameOf(proxy)).toBe('kube-system/kube-proxy')
+  expect(nameOf(set({}, 'mine'))).toBe('default/mine')
+})
