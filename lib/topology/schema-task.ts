@@ -97,7 +97,11 @@ const entrySchema = Type.Object(
       }),
     ),
   },
-  { ...closed, description: 'One task; `null` takes a built-in one out.' },
+  {
+    ...closed,
+    description: 'One task; `null` takes a built-in one out.',
+    examples: [{ on: 'edge', sh: 'echo hello' }],
+  },
 )
 
 export const taskSchema = Type.Unsafe<Static<typeof entrySchema> | null>({ ...entrySchema, type: ['object', 'null'] })

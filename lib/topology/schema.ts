@@ -55,7 +55,7 @@ const networkSchema = Type.Object(
       }),
     ),
   },
-  { ...closed, description: 'An isolated LAN.' },
+  { ...closed, description: 'An isolated LAN.', examples: [{ cidr: '192.168.23.0/24' }] },
 )
 
 const kubernetesSchema = Type.Object(
@@ -120,7 +120,10 @@ export const topologySchema = Type.Object(
       mapOf(nodeSchema, 'VMs and machines by name; the name is the host name and the Kubernetes node name.'),
     ),
     runtime: Type.Optional(
-      Type.Object({ name: Type.Optional(runtimeName) }, { ...closed, description: 'The container runtime.' }),
+      Type.Object(
+        { name: Type.Optional(runtimeName) },
+        { ...closed, description: 'The container runtime.', examples: [{ name: 'containerd' }] },
+      ),
     ),
     kubernetes: Type.Optional(kubernetesSchema),
     kubeedge: Type.Optional(kubeedgeSchema),

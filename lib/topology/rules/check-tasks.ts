@@ -24,7 +24,6 @@ export function* checkTasks(
     if (!task.isSound) continue
     const mistakes = [...checkCode(task, byName, knownTasks)]
     yield* mistakes
-    if (task.removed) continue
     // A name that nothing is known of is probably misspelt; `on` would only be missing because of that.
     if (task.entry.on !== undefined || mistakes.length === 0) yield* checkOn(task, selectors.known)
     for (const need of task.needs) yield* checkNeed(task, need, byName, selectors)
@@ -144,10 +143,9 @@ function* checkNeed(
   const wanted = need.on?.filter((selector) => selector !== 'all')
   if (!wanted || wanted.length === 0) return
   const onPath = file.has([...path, 'on']) ? [...path, 'on'] : path
-  const unknown = [...checkSelectors(file, onPath, wanted.length === 1 ? (wanted[0] ?? '') : wanted, selectors.known)]
-  yield* unknown
+  yield* checkSelectors(file, onPath, wanted.length === 1 ? (wanted[0] ?? '') : wanted, selectors.known)
   const runsOn = listOf(target.entry.on)
-  if (unknown.length > 0 || !runsOn) return
+  if (!runsOn) return
   for (const selector of wanted) {
     if (meets(selector, runsOn, selectors.nodes)) continue
     yield {
