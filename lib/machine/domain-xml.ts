@@ -53,8 +53,8 @@ export const interfaceXml = (lab: string, node: string, network: string): XmlEle
 function platform({ architecture, accelerator }: DomainSpec): XmlElement[] {
   const cpu =
     accelerator === 'kvm'
-      ? xml('cpu', { mode: 'host-passthrough', check: 'none', migratable: 'on' })
-      : xml('cpu', { mode: 'maximum', check: 'none', migratable: 'on' })
+      ? xml('cpu', { mode: 'host-passthrough', check: 'none' })
+      : xml('cpu', { mode: 'maximum', check: 'none' })
   const boot = xml('boot', { dev: 'hd' })
   if (architecture === 'aarch64') {
     return [

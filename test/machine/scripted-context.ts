@@ -2,7 +2,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Host } from '../../lib/host/host.ts'
-import { type Rule, type ScriptedConnection, scriptedConnection } from '../../lib/host/scripted.ts'
+import { type Rule, type ScriptedConnection, type ScriptedFile, scriptedConnection } from '../../lib/host/scripted.ts'
 import { createVault } from '../../lib/host/secret.ts'
 import type { TaskContext } from '../../lib/task/task.ts'
 import type { Topology } from '../../lib/topology/topology.ts'
@@ -28,6 +28,10 @@ export const imageAsset = {
   roles: [],
 }
 
+/** The files of a scripted host, to be changed by a fake of what runs on it. */
+export const filesOf = (connection: ScriptedConnection): Map<string, ScriptedFile> =>
+  connection.files as Map<string, ScriptedFile>
+
 export const stateFolder = (): string => mkdtempSync(join(tmpdir(), 'kedge-state-'))
 
 /** A host for functions that take one, with nobody listening. */
@@ -38,10 +42,11 @@ export const hostOf = (connection: ScriptedConnection): Host =>
 export function scriptedContext(
   topology: Topology,
   name: string,
-  script: { readonly hypervisor?: readonly Rule[]; readonly guest?: readonly Rule[] } = {},
+  script: { readonly hypervisor?: readonly Rule[] | ScriptedConnection; readonly guest?: readonly Rule[] } = {},
   state = stateFolder(),
 ): Scripted {
-  const hypervisor = scriptedConnection({ name: 'hypervisor', rules: script.hypervisor ?? [] })
+  const { hypervisor: given = [] } = script
+  const hypervisor = 'bind' in given ? given : scriptedConnection({ name: 'hypervisor', rules: given })
   const guest = scriptedConnection({
     name,
     rules: script.guest ?? [],
@@ -66,6 +71,7 @@ export function scriptedContext(
     stateFolder: state,
     async sleep(seconds) {
       slept += seconds
+      if (slept > 3600) throw new Error('slept for an hour')
     },
     signal: new AbortController().signal,
   }
