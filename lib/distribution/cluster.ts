@@ -22,7 +22,8 @@ export function clusterOf(ctx: TaskContext): Cluster {
   return {
     host,
     async get<T>(...what: readonly string[]) {
-      const answer = await host.$`${kubectl} get ${what} -o json --ignore-not-found`
+      // Quiet: among what is asked for are CloudCore's CA key and its token, and nobody reads a log of JSON.
+      const answer = await host.$({ quiet: true })`${kubectl} get ${what} -o json --ignore-not-found`
       return answer.stdout.trim() === '' ? undefined : (JSON.parse(answer.stdout) as T)
     },
     run: async (...words) => (await host.$`${kubectl} ${words}`).stdout,

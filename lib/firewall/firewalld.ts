@@ -17,6 +17,7 @@ export const firewalld: Firewall = {
   },
 
   async open({ $ }, ports) {
+    if (ports.length === 0) return
     const flags = ports.map((port) => `--add-port=${portName(port)}`)
     await $`firewall-cmd ${flags}`
     await $`firewall-cmd --permanent ${flags}`

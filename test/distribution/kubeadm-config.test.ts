@@ -48,9 +48,14 @@ describe('kubeadm init', () => {
 
   test("the API server's certificate is good for every LAN, the management network, and where an edge behind NAT sees it", () => {
     const [, cluster] = documentsOf(initConfig(lab, master, socket))
-    const names = ['192.168.22.10', '192.168.23.10', '192.168.24.1', '192.168.24.9', '203.0.113.10']
-    expect(cluster).toMatchObject({ apiServer: { certSANs: expect.arrayContaining(names) } })
-    expect(JSON.stringify(cluster?.apiServer).match(/\d+\.\d+\.\d+\.\d+/g)).toHaveLength(names.length)
+    const { certSANs } = (cluster as unknown as { apiServer: { certSANs: string[] } }).apiServer
+    expect(certSANs.toSorted()).toEqual([
+      '192.168.22.10',
+      '192.168.23.10',
+      '192.168.24.1',
+      '192.168.24.9',
+      '203.0.113.10',
+    ])
   })
 
   test('before 1.31 arguments are a map', () => {
