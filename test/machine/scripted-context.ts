@@ -1,7 +1,7 @@
 import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Host } from '../../lib/host/host.ts'
+import type { Connection, Host } from '../../lib/host/host.ts'
 import { type Rule, type ScriptedConnection, type ScriptedFile, scriptedConnection } from '../../lib/host/scripted.ts'
 import { createVault } from '../../lib/host/secret.ts'
 import type { TaskContext } from '../../lib/task/task.ts'
@@ -35,7 +35,7 @@ export const filesOf = (connection: ScriptedConnection): Map<string, ScriptedFil
 export const stateFolder = (): string => mkdtempSync(join(tmpdir(), 'kedge-state-'))
 
 /** A host for functions that take one, with nobody listening. */
-export const hostOf = (connection: ScriptedConnection): Host =>
+export const hostOf = (connection: Connection): Host =>
   connection.bind({ signal: new AbortController().signal, onOutput: () => {} })
 
 /** What a task on the node gets to see, with both hosts scripted and an image of a few bytes in the bundle. */
