@@ -7,7 +7,7 @@ export default task({
 
   async check({ $ }) {
     const active = (await $`swapon --noheadings --show=NAME`).lines()
-    const atBoot = (await $`awk '!/^#/ && $3 == "swap"' /etc/fstab`).lines()
+    const atBoot = (await $`test ! -e /etc/fstab || awk '!/^[[:space:]]*#/ && $3 == "swap"' /etc/fstab`).lines()
     return doneIf(active.length + atBoot.length === 0, `swap on: ${active.join(', ') || 'in /etc/fstab'}`)
   },
 
@@ -15,6 +15,7 @@ export default task({
     // systemd makes units for swap partitions that it finds by itself; a masked one stays off.
     await $`systemctl list-units --type=swap --state=active --plain --no-legend | awk '{print $1}' | xargs -r systemctl mask --quiet`
     await $`swapoff --all`
-    await $`sed -i.kedge -E '/^[^#]+[[:space:]]swap[[:space:]]/ s/^/# /' /etc/fstab`
+    // The third field, as the check reads it: options may be left out, and a label may hold a #.
+    await $`test ! -e /etc/fstab || sed -i.kedge -E '/^[[:space:]]*[^#[:space:]][^[:space:]]*[[:space:]]+[^[:space:]]+[[:space:]]+swap([[:space:]]|$)/ s/^/# /' /etc/fstab`
   },
 })

@@ -1,11 +1,16 @@
 import { installPackages, missingPackages } from '../bundle/os-packages.ts'
 import { doneIf, firstPending, pending, type TaskContext } from '../task/task.ts'
-import { setUpCniFolder } from './cni-folder.ts'
+import { checkCniFolder, setUpCniFolder } from './cni-folder.ts'
 import type { Runtime } from './runtime.ts'
 import { sandboxImage } from './sandbox-image.ts'
 
 const packages = ['containerd', 'runc', 'containernetworking-plugins']
 const configFile = '/etc/containerd/config.toml'
+
+const isActive = async ({ $ }: TaskContext) => {
+  const state = (await $`systemctl is-active containerd`.nothrow()).stdout.trim()
+  return doneIf(state === 'active', `containerd is ${state || 'not a service'}`)
+}
 
 export const containerd: Runtime = {
   endpoint: 'unix:///run/containerd/containerd.sock',
@@ -17,8 +22,10 @@ export const containerd: Runtime = {
       const missing = await missingPackages(ctx, packages)
       return pending(`${missing.join(', ') || 'containerd'} not installed`)
     }
-    const active = await ctx.$`systemctl is-active containerd`.nothrow()
-    return doneIf(active.stdout.trim() === 'active', `containerd is ${active.stdout.trim() || 'not a service'}`)
+    return firstPending(
+      () => isActive(ctx),
+      () => checkCniFolder(ctx),
+    )
   },
 
   async install(ctx) {
@@ -29,10 +36,7 @@ export const containerd: Runtime = {
 
   checkConfigured(ctx) {
     return firstPending(
-      async () => {
-        const active = (await ctx.$`systemctl is-active containerd`.nothrow()).stdout.trim()
-        return doneIf(active === 'active', `containerd is ${active || 'not a service'}`)
-      },
+      () => isActive(ctx),
       async () => {
         const found = await ctx.host.read(configFile)
         return doneIf(found === (await wantedConfig(ctx)), `${configFile} is not what kedge writes`)
@@ -44,7 +48,10 @@ export const containerd: Runtime = {
       },
       async () => {
         const plugins = await ctx.$`ctr plugins ls`.nothrow()
-        return doneIf(/\bcri\b.*\bok\b/.test(plugins.stdout), 'the CRI plug-in does not answer')
+        return doneIf(
+          /^io\.containerd\.grpc\.v1\s+cri\s.*\bok\s*$/m.test(plugins.stdout),
+          'the CRI plug-in does not answer',
+        )
       },
     )
   },

@@ -1,6 +1,6 @@
 import { installPackages, missingPackages } from '../bundle/os-packages.ts'
 import { doneIf, firstPending, pending, type TaskContext } from '../task/task.ts'
-import { setUpCniFolder } from './cni-folder.ts'
+import { checkCniFolder, setUpCniFolder } from './cni-folder.ts'
 import type { Runtime } from './runtime.ts'
 import { sandboxImage } from './sandbox-image.ts'
 
@@ -18,7 +18,11 @@ export const crio: Runtime = {
 
   async checkInstalled(ctx) {
     const version = await ctx.$`crio --version`.nothrow()
-    if (version.exitCode === 0) return isActive(ctx)
+    if (version.exitCode === 0)
+      return firstPending(
+        () => isActive(ctx),
+        () => checkCniFolder(ctx),
+      )
     const missing = await missingPackages(ctx, packages)
     return pending(`${missing.join(', ') || 'crio'} not installed`)
   },

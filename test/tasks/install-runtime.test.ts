@@ -1,0 +1,120 @@
+import { describe, expect, test } from 'bun:test'
+import type { Rule } from '../../lib/host/scripted.ts'
+import { setUpCniFolder } from '../../lib/runtime/cni-folder.ts'
+import installRuntime from '../../tasks/install-runtime.ts'
+import { sceneOn } from './context.ts'
+import { delivered } from './lab-bundle.ts'
+
+const active: Rule = [/^systemctl is-active/, 'active\n']
+const inactive: Rule = [/^systemctl is-active/, { stdout: 'inactive\n', exitCode: 3 }]
+const absent = { stderr: 'bash: line 1: containerd: command not found\n', exitCode: 127 }
+const containerd: Rule = [
+  'containerd --version',
+  'containerd github.com/containerd/containerd 1.6.20~ds1 1.6.20~ds1-1+deb12u1\n',
+]
+const plugins = /\/opt\/cni\/bin/
+
+describe('check', () => {
+  const verdict = (node: string, ...rules: Rule[]) =>
+    installRuntime.check(sceneOn(node, { rules: { [node]: rules } }).ctx)
+
+  test('nothing there: the packages by name', async () => {
+    expect(
+      await verdict(
+        'edge-1',
+        ['containerd --version', absent],
+        [/^dpkg-query/, { stdout: 'runc installed\n', exitCode: 1 }],
+      ),
+    ).toEqual({ done: false, why: 'containerd, containernetworking-plugins not installed' })
+    expect(await verdict('edge-2', ['crio --version', { exitCode: 127 }], [/^dpkg-query/, { exitCode: 1 }])).toEqual({
+      done: false,
+      why: 'cri-o, runc, conmon, containernetworking-plugins, skopeo not installed',
+    })
+  })
+
+  test('packages there, program not', async () => {
+    const all = 'containerd installed\nrunc installed\ncontainernetworking-plugins installed\n'
+    expect(await verdict('edge-1', ['containerd --version', absent], [/^dpkg-query/, all])).toEqual({
+      done: false,
+      why: 'containerd not installed',
+    })
+  })
+
+  test('there, but not running', async () => {
+    expect(await verdict('edge-1', containerd, inactive, [plugins, ''])).toEqual({
+      done: false,
+      why: 'containerd is inactive',
+    })
+    expect(
+      await verdict(
+        'edge-2',
+        ['crio --version', 'crio version 1.32.1\n'],
+        [/^systemctl/, { exitCode: 4 }],
+        [plugins, ''],
+      ),
+    ).toEqual({
+      done: false,
+      why: 'crio is not a service',
+    })
+  })
+
+  test('half-made: apt has started the service, and kedge was cut off before the CNI plug-ins were in their folder', async () => {
+    for (const [node, version] of [
+      ['edge-1', containerd] as const,
+      ['edge-2', ['crio --version', 'crio version 1.32.1\n']] as const,
+    ]) {
+      expect(await verdict(node, version, active, [plugins, { exitCode: 1 }])).toEqual({
+        done: false,
+        why: 'the CNI plug-ins are not in /opt/cni/bin',
+      })
+    }
+  })
+
+  test('running, with its plug-ins', async () => {
+    expect(await verdict('edge-1', containerd, active, [plugins, ''])).toEqual({ done: true })
+    expect(await verdict('edge-2', ['crio --version', 'crio version 1.32.1\n'], active, [plugins, ''])).toEqual({
+      done: true,
+    })
+  })
+})
+
+test.each([
+  ['edge-1', 'containerd', 'containerd', 'containerd runc containernetworking-plugins'],
+  ['edge-2', 'cri-o', 'crio', 'cri-o runc conmon containernetworking-plugins skopeo'],
+])(
+  'run on %s installs %s from the bundle, one folder for CNI plug-ins, and the service for every boot',
+  async (node, piece, service, packages) => {
+    const { ctx, steps } = sceneOn(node, {
+      rules: {
+        [node]: [
+          [/^test -e/, { exitCode: 1 }],
+          [/^/, ''],
+        ],
+      },
+    })
+    await installRuntime.run(ctx)
+    expect(steps.filter((step) => / put | install --no|\/opt\/cni|systemctl/.test(step))).toEqual([
+      `${node}$ put ${delivered(piece)}`,
+      expect.stringMatching(new RegExp(`apt-get .* install --no-install-recommends ${packages}$`)),
+      expect.stringMatching(/mkdir -p \/opt\/cni\/bin/),
+      `${node}$ systemctl enable --now ${service}`,
+    ])
+  },
+)
+
+test('the plug-ins of the distribution are linked, those of somebody else stay', async () => {
+  const { ctx, steps } = sceneOn('edge-1', { rules: { 'edge-1': [[/^mkdir/, '']] } })
+  await setUpCniFolder(ctx)
+  const { temporaryFolder } = await import('../bundle/make-bundle.ts')
+  const root = temporaryFolder()
+  const script = (steps[0] ?? '').replace('edge-1$ ', '').replaceAll(/\/(opt|usr|etc)\//g, `${root}/$1/`)
+  const before = `mkdir -p ${root}/usr/lib/cni ${root}/opt/cni/bin; cd ${root}/usr/lib/cni; touch bridge portmap notes; chmod +x bridge portmap; echo own > ${root}/opt/cni/bin/portmap`
+  const run = Bun.spawnSync([
+    'bash',
+    '-euc',
+    `${before}\n${script}\n${script}\nls -l ${root}/opt/cni/bin; ls -d ${root}/etc/cni/net.d`,
+  ])
+  expect(run.stderr.toString()).toBe('')
+  expect(run.stdout.toString()).toMatch(/bridge -> .*\/usr\/lib\/cni\/bridge\n.* portmap\n.*net\.d\n$/)
+  expect(run.stdout.toString()).not.toContain('notes')
+})
