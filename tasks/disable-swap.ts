@@ -13,7 +13,9 @@ export default task({
 
   async run({ $ }) {
     // systemd makes units for swap partitions that it finds by itself; a masked one stays off.
-    await $`systemctl list-units --type=swap --state=active --plain --no-legend | awk '{print $1}' | xargs -r systemctl mask --quiet`
+    await $`for name in $(swapon --noheadings --show=NAME); do
+  grep -qF "$name" /etc/fstab || systemctl mask --quiet "$(systemd-escape --path --suffix=swap "$name")"
+done`
     await $`swapoff --all`
     // The third field, as the check reads it: options may be left out, and a label may hold a #.
     await $`test ! -e /etc/fstab || sed -i.kedge -E '/^[[:space:]]*[^#[:space:]][^[:space:]]*[[:space:]]+[^[:space:]]+[[:space:]]+swap([[:space:]]|$)/ s/^/# /' /etc/fstab`

@@ -11,8 +11,9 @@ export default task({
   check: hasUsableToken,
 
   async run(ctx) {
-    const { token } = await currentToken(ctx)
-    if (token !== '') {
+    const { token, why } = await currentToken(ctx)
+    // It may have come since the check: CloudCore makes it some seconds after its start.
+    if (token !== '' && why) {
       const cluster = clusterOf(ctx)
       ctx.say('restarting CloudCore for a new token')
       await cluster.run('-n', 'kubeedge', 'delete', 'secret', 'tokensecret', '--ignore-not-found')

@@ -3,6 +3,7 @@ import { setUpEdgeNetwork } from '../lib/kubeedge/edge-network.ts'
 import { checkEdge, edgeState, missingLabels } from '../lib/kubeedge/edge-state.ts'
 import { joinEdge, tokenFile } from '../lib/kubeedge/join.ts'
 import { resetEdge } from '../lib/kubeedge/reset-edge.ts'
+import { sendToken } from '../lib/kubeedge/tokens.ts'
 import { task } from '../lib/task/task.ts'
 import { untilDone } from '../lib/task/until-done.ts'
 
@@ -19,6 +20,8 @@ export default task({
       await $`systemctl enable --now edgecore`
     } else {
       if (state.hasLeftovers || state.service === 'active' || state.node) await resetEdge(ctx, state)
+      // A second attempt may find that the first one has used the token up.
+      if (!(await ctx.host.read(tokenFile))) await sendToken(ctx)
       await joinEdge(ctx)
     }
     await $`rm -f ${tokenFile}`

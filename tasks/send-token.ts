@@ -1,6 +1,6 @@
 import { edgeState } from '../lib/kubeedge/edge-state.ts'
 import { tokenFile } from '../lib/kubeedge/join.ts'
-import { currentToken } from '../lib/kubeedge/tokens.ts'
+import { currentToken, sendToken } from '../lib/kubeedge/tokens.ts'
 import { done, doneIf, task } from '../lib/task/task.ts'
 
 /** The token is asked for anew each time: it is good for a day at most, and a stored one may be from another CA. */
@@ -18,8 +18,5 @@ export default task({
     )
   },
 
-  async run(ctx) {
-    const { token } = await currentToken(ctx)
-    await ctx.host.write(tokenFile, ctx.secret(token), { mode: 0o600 })
-  },
+  run: sendToken,
 })

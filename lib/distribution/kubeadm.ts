@@ -52,7 +52,7 @@ export const kubeadm: Distribution = {
 
   async install(ctx) {
     const missing = await missingPackages(ctx, packages)
-    if (missing.length > 0) await installPackages(ctx, 'kubernetes-node', packages)
+    if (missing.length > 0) await installPackages(ctx, 'kubernetes-node')
     await installPrograms(ctx, programs)
     await setUpKernel(ctx)
     for (const { path, content } of kubeletUnits(runtimeOf(ctx))) await ctx.host.write(path, content)
@@ -125,13 +125,14 @@ const lastLine = (text: string) => text.trim().split('\n').at(-1) ?? ''
 
 /** What an attempt of kedge's own left behind goes; a cluster that somebody else made is refused, never reset. */
 async function clearHalfMade(ctx: TaskContext, sign: string): Promise<void> {
-  if (!(await isThere(ctx, sign))) return
   if (!(await isThere(ctx, begunFile))) {
+    if (!(await isThere(ctx, sign))) return
     throw refused(
       `${ctx.node.name} is part of a Kubernetes cluster that kedge did not make (${sign})`,
       `take it out of that cluster first (kubeadm reset on ${ctx.node.name}), or take the node out of the file`,
     )
   }
+  // Also without the sign: kubeadm's pre-flight refuses what an earlier phase left (a CA file, a kubelet on its port).
   ctx.say('an earlier attempt was cut off: kubeadm reset')
   await ctx.$`kubeadm reset --force`
   await ctx.$`rm -rf /etc/cni/net.d/*flannel* /var/lib/etcd/member`

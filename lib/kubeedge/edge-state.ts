@@ -1,5 +1,6 @@
 import { clusterOf, type NodeObject, whyNotReady } from '../distribution/cluster.ts'
 import { type Check, doneIf, firstPending, pending, type TaskContext } from '../task/task.ts'
+import { cniFile, edgeNetwork } from './edge-network.ts'
 
 /** What stands between this edge and a finished join: seen from the cluster and from the edge itself. */
 export type EdgeState = {
@@ -40,6 +41,11 @@ export async function checkEdge(ctx: TaskContext): Promise<Check> {
       const version = state.node?.status?.nodeInfo?.kubeletVersion ?? 'none'
       const wanted = `-kubeedge-v${topology.kubeedge.version}`
       return doneIf(version.endsWith(wanted), `node ${node.name} reports version ${version}, not …${wanted}`)
+    },
+    async () => {
+      const podCidr = state.node?.spec?.podCIDR
+      const found = await ctx.host.read(cniFile)
+      return doneIf(podCidr !== undefined && found === edgeNetwork(podCidr), `${cniFile} is not what kedge writes`)
     },
     () => {
       const missing = missingLabels(state.node, node.labels)

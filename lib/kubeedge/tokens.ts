@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { clusterOf } from '../distribution/cluster.ts'
 import type { TaskContext } from '../task/task.ts'
+import { tokenFile } from './join.ts'
 import { whyUnusable } from './token.ts'
 
 type SecretObject = { readonly data?: Readonly<Record<string, string>> }
@@ -19,4 +20,10 @@ export async function currentToken(ctx: TaskContext): Promise<{ readonly token: 
     .digest('hex')
   const why = whyUnusable(token, caHash, new Date())
   return { token, ...(why ? { why } : {}) }
+}
+
+/** Puts the token of now where the join on this edge reads it. */
+export async function sendToken(ctx: TaskContext): Promise<void> {
+  const { token } = await currentToken(ctx)
+  await ctx.host.write(tokenFile, ctx.secret(token), { mode: 0o600 })
 }

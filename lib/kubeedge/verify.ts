@@ -26,9 +26,10 @@ export async function cloudFindings(ctx: TaskContext): Promise<readonly Finding[
     const why = whyNotReady(object, node.name)
     const version = object?.status?.nodeInfo?.kubeletVersion ?? 'none'
     findings.push({ claim: `${node.name} is Ready`, holds: !why, figure: why ?? version })
-    const wanted =
-      node.role === 'edge' ? `-kubeedge-v${ctx.topology.kubeedge.version}` : `v${ctx.topology.kubernetes.version}`
-    findings.push({ claim: `${node.name} has version ${wanted}`, holds: version.includes(wanted), figure: version })
+    const { kubeedge, kubernetes } = ctx.topology
+    const wanted = node.role === 'edge' ? `-kubeedge-v${kubeedge.version}` : `v${kubernetes.version}`
+    const hasVersion = node.role === 'edge' ? version.endsWith(wanted) : version === wanted
+    findings.push({ claim: `${node.name} has version ${wanted}`, holds: hasVersion, figure: version })
     const role = `node-role.kubernetes.io/${node.role}`
     const hasRole = node.role === 'worker' || object?.metadata.labels?.[role] !== undefined
     findings.push({ claim: `${node.name} is ${node.role}`, holds: hasRole, figure: hasRole ? role : 'no such label' })
