@@ -1,8 +1,11 @@
-import { describe, expect, test } from 'bun:test'
+import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { type Loaded, loadTopology } from '../../lib/topology/load-topology.ts'
 import type { Topology } from '../../lib/topology/topology.ts'
 import { fixtures } from './fixtures.ts'
 import { base, known } from './known.ts'
+
+// Not a promise about speed: a busy machine may take its time over the nastiest files.
+setDefaultTimeout(60_000)
 
 const texts = new Map(fixtures('valid').map(({ name, text }) => [name, text]))
 

@@ -36,12 +36,11 @@ test('no mapping lets an unknown key through', () => {
 test('every example and every default fits the key that it is given for', () => {
   const ajv = new Ajv({ strict: true, allowUnionTypes: true })
   for (const [path, part] of all) {
-    const isValid = ajv.compile(part)
-    for (const value of [...(part.examples ?? []), ...(part.default === undefined ? [] : [part.default])]) {
-      expect({ path, value, fits: isValid(value) }).toEqual({ path, value, fits: true })
-    }
+    const values = [...(part.examples ?? []), ...(part.default === undefined ? [] : [part.default])]
+    for (const value of values)
+      expect({ path, value, fits: ajv.validate(part, value) }).toEqual({ path, value, fits: true })
   }
-})
+}, 60_000)
 
 test('the schema says which JSON Schema it is', () => {
   expect(published).toMatchObject({ $schema: 'http://json-schema.org/draft-07/schema#' })
