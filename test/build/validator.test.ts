@@ -30,7 +30,7 @@ describe('the loader as it is built into the executable', () => {
     for (const { name, text } of texts) {
       expect(built.loadTopology(text, name, known)).toEqual(loadTopology(text, name, known))
     }
-  }, 60_000)
+  }, 300_000)
 
   test('carries neither ajv nor typebox', () => {
     const code = readFileSync(output, 'utf8')
