@@ -45,18 +45,25 @@ export async function probeAccelerator(hypervisor: Host, question: AcceleratorQu
 }
 
 async function judge(hypervisor: Host, question: AcceleratorQuestion): Promise<Verdict> {
-  const { architecture } = question
+  const { uri, architecture, stateFolder } = question
+  // What changes when the answer might: a boot, another QEMU, another device or other rights to it.
+  const { stdout } = await hypervisor.$`
+    cat /proc/sys/kernel/random/boot_id
+    ${`qemu-system-${architecture}`} --version 2> /dev/null | head -n 1 || true
+    stat -c '%n %t:%T %a %u:%g' /dev/kvm 2> /dev/null || true`.quiet()
+  const key = `${uri}\n${stdout.trim()}`
+  const remembered = recall(stateFolder, key)
+  if (remembered) return remembered
+  const verdict = await askLibvirtAndTry(hypervisor, question)
+  remember(stateFolder, key, verdict)
+  return verdict
+}
+
+async function askLibvirtAndTry(hypervisor: Host, question: AcceleratorQuestion): Promise<Verdict> {
   const emulator = await emulatorWithKvm(hypervisor, question)
   if (!emulator) return { accelerator: 'tcg', why: 'libvirt offers no KVM on this host' }
-  if (architecture === 'aarch64') return { accelerator: 'kvm', why: 'libvirt offers KVM' }
-  const asked =
-    await hypervisor.$`cat /proc/sys/kernel/random/boot_id; ${emulator} --version | head -n 1; stat -c '%n %t:%T %a %u:%g' /dev/kvm`
-  const key = asked.stdout.trim()
-  const remembered = recall(question.stateFolder, key)
-  if (remembered) return remembered
-  const verdict = await bootProbe(hypervisor, emulator)
-  remember(question.stateFolder, key, verdict)
-  return verdict
+  if (question.architecture === 'aarch64') return { accelerator: 'kvm', why: 'libvirt offers KVM' }
+  return await bootProbe(hypervisor, emulator)
 }
 
 async function emulatorWithKvm(

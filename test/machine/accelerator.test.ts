@@ -48,7 +48,7 @@ test('KVM where a 64-bit program ran, emulation where it hung or QEMU gave up', 
 })
 
 test('libvirt without KVM is not asked further, a file that wants emulation not at all', async () => {
-  const without = ask([[/domcapabilities/, { stderr: 'error: KVM is not supported', exitCode: 1 }]])
+  const without = ask([boot('a'), [/domcapabilities/, { stderr: 'error: KVM is not supported', exitCode: 1 }]])
   expect((await without.verdict).accelerator).toBe('tcg')
   const emulated = ask([], 'tcg')
   expect((await emulated.verdict).accelerator).toBe('tcg')
@@ -67,6 +67,7 @@ test('the answer is remembered until the hypervisor boots anew, and asked for on
   } as const
   await Promise.all([1, 2, 3, 4].map(() => probeAccelerator(hostOf(connection), question)))
   expect(connection.commands.filter((command) => command.includes('timeout')).length).toBe(1)
+  expect(connection.commands.filter((command) => command.includes('domcapabilities')).length).toBe(1)
   const later = ask([capabilities, boot('b'), hung], 'auto', state)
   expect((await later.verdict).accelerator).toBe('tcg')
   expect(later.commands.some((command) => command.includes('timeout'))).toBe(true)

@@ -122,23 +122,26 @@ function answerShell(fake: FakeLibvirt, command: string): Answer {
     files.delete(from)
   }
   const made = /^qemu-img create .* (\S+) \d+G$/.exec(command)?.[1]
+  const bundleDisk = /^mke2fs .*; mv \S+ ([^\s;]+)/s.exec(command)?.[1]
   const copied = /^cat (\S+) > (\S+); rm \S+$/.exec(command)
   const moved = /^mv (?:-f )?(\S+) ([^\s;]+)/.exec(command)
   const emptied = /^rm -rf ([^\s;]+)/.exec(command)?.[1]
-  if (command.startsWith('test -s')) return files.has(last) ? quiet : { exitCode: 1 }
+  if (/^test -[es] /.test(command)) return files.has(last) ? quiet : { exitCode: 1 }
   if (command.startsWith('stat -c %s'))
     return files.has(last) ? `${files.get(last)?.content.length}\n` : { exitCode: 1 }
   if (command.startsWith('qemu-img info')) return JSON.stringify(fake.imageInfo)
   if (made) files.set(made, { content: Buffer.from('overlay'), mode: 0o644 })
+  else if (bundleDisk) files.set(bundleDisk, { content: Buffer.from('pieces'), mode: 0o444 })
   else if (copied) move(copied[1] as string, copied[2] as string)
   else if (moved) move(moved[1] as string, moved[2] as string)
   else if (emptied) for (const path of under(emptied)) files.delete(path)
   else if (command.startsWith('rm -f')) for (const path of words.slice(2)) files.delete(path)
   else if (command.startsWith('uname')) return 'x86_64\n'
+  else if (command.includes('boot_id')) return 'one boot\n'
   else if (command.startsWith('find')) return under(words[1] ?? '').join('\n')
   else if (command.startsWith('ip -4 route')) return fake.routes
   else if (command.startsWith('ls /sys')) return 'lo'
-  else if (!/^(mkdir|rmdir|tail)|base-\*\.qcow2/.test(command))
+  else if (!/^(mkdir|rmdir|tail|cd \S+; for piece)|base-\*\.qcow2/.test(command))
     throw new Error(`The fake host does not know: ${command}`)
   return quiet
 }

@@ -65,7 +65,7 @@ export function scriptedContext(
     hypervisor: hostOf(hypervisor),
     on: () => host,
     asset: () => ({ ...imageAsset, path }),
-    assets: () => [],
+    assets: (kind) => (kind === 'file' ? [{ ...imageAsset, kind, name: 'keadm', path }] : []),
     secret: createVault().secret,
     say: (text) => void said.push(text),
     stateFolder: state,
