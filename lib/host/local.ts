@@ -6,7 +6,7 @@ import { TaskError } from '../event/failure.ts'
 import { type Child, type ChildControl, createChild, failSoon } from './child.ts'
 import type { Connection } from './host.ts'
 import { createLocalFiles } from './local-files.ts'
-import { secretInput, secretReads } from './secret-input.ts'
+import { type Staged, stage } from './script-input.ts'
 import { type Command, createShell, type Spawn } from './shell.ts'
 
 /** This machine's own shell, as the user that runs kedge. */
@@ -35,10 +35,11 @@ export function localConnection(name = 'hypervisor'): Connection {
 
 function spawnLocal(command: Command): Child {
   const stdin = new PassThrough()
+  const staged = stage(command)
   let started: ChildProcess | undefined
   let failure: unknown = command.signals.find((signal) => signal?.aborted)?.reason
   try {
-    if (!failure) started = startBash(command)
+    if (!failure) started = startBash(command, staged)
   } catch (error) {
     failure = error
   }
@@ -50,13 +51,12 @@ function spawnLocal(command: Command): Child {
     abandon: () => started?.unref(),
   })
   if (started?.pid === undefined && failure) failSoon(control, explain(failure, command))
-  else if (started) connect(started, control, command, stdin)
+  else if (started) connect(started, control, { command, staged, stdin })
   return control.child
 }
 
-function startBash(command: Command): ChildProcess {
-  const script = secretReads(command.secrets) + command.script
-  return spawnProcess('bash', ['--noprofile', '--norc', '-c', isLong(command) ? readScript : script], {
+function startBash(command: Command, staged: Staged): ChildProcess {
+  return spawnProcess('bash', ['--noprofile', '--norc', '-c', staged.script], {
     // A session of its own, so that one signal reaches everything that the command starts.
     detached: true,
     stdio: 'pipe',
@@ -65,19 +65,16 @@ function startBash(command: Command): ChildProcess {
   })
 }
 
-// Linux lets one argument hold 128 KiB; a longer script comes through stdin.
-const readScript = 'IFS= read -r -d "" REPLY; eval "unset REPLY; $REPLY"'
-const isLong = (command: Command) => Buffer.byteLength(command.script) > 100_000
+type Start = { readonly command: Command; readonly staged: Staged; readonly stdin: PassThrough }
 
-function connect(started: ChildProcess, control: ChildControl, command: Command, stdin: PassThrough): void {
+function connect(started: ChildProcess, control: ChildControl, { command, staged, stdin }: Start): void {
   const { stdin: input, stdout, stderr } = started
   if (stdout) control.stdout.attach(stdout)
   if (stderr) control.stderr.attach(stderr)
   if (input) {
     input.on('error', () => {})
     input.once('close', () => stdin.destroy())
-    if (isLong(command)) input.write(`${secretReads(command.secrets)}${command.script}\0`)
-    if (command.secrets.length > 0) input.write(secretInput(command.secrets))
+    if (staged.input.length > 0) input.write(staged.input)
     stdin.pipe(input)
   }
   started.once('error', (error) => control.fail(explain(error, command)))

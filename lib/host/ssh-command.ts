@@ -4,7 +4,7 @@ import type { ClientChannel } from 'ssh2'
 import { TaskError } from '../event/failure.ts'
 import { type ChildControl, createChild, failSoon } from './child.ts'
 import { quote } from './quote.ts'
-import { secretInput, secretReads } from './secret-input.ts'
+import { stage } from './script-input.ts'
 import type { Command, Spawn } from './shell.ts'
 import { unreachable } from './ssh-connect.ts'
 import type { Lease, SshLinks } from './ssh-links.ts'
@@ -109,16 +109,16 @@ function attach(lease: Lease, control: ChildControl, { command, mark, options, o
   })
   const { child } = control
   channel.on('error', () => {})
-  channel.write(Buffer.from(`${render(command)}\0`))
-  if (command.secrets.length > 0) channel.write(secretInput(command.secrets))
+  const staged = stage(command, setting(command))
+  channel.write(Buffer.concat([Buffer.from(`${staged.script}\0`), staged.input]))
   ;(child.stdin as PassThrough).pipe(channel)
 }
 
-/** The script with its folder, variables and secrets in front. */
-function render(command: Command): string {
-  const variables = Object.entries(command.env).map(([name, value]) => `export ${name}=${quote(value)}; `)
-  const folder = command.cwd === undefined ? '' : `cd -- ${quote(command.cwd)} || exit; `
-  return `unset REPLY; ${variables.join('')}${folder}${secretReads(command.secrets)}${command.script}`
+/** The folder and the variables that a command runs with. */
+function setting({ cwd, env }: Command): string {
+  const variables = Object.entries(env).map(([name, value]) => `export ${name}=${quote(value)}; `)
+  const folder = cwd === undefined ? '' : `cd -- ${quote(cwd)} || exit; `
+  return `unset REPLY; ${variables.join('')}${folder}`
 }
 
 /** Drops everything up to the line that begins with the mark and hands over the rest of that line. */

@@ -72,7 +72,7 @@ export function fileContract({ bind, folder }: Benches, onDisk: boolean): void {
     const { host, stop } = bind()
     const local = join(folder(), 'large')
     const path = join(folder(), 'inside', 'old')
-    writeFileSync(local, Buffer.alloc(64 * 1024 * 1024))
+    writeFileSync(local, Buffer.alloc(16 * 1024 * 1024))
     await host.write(path, 'old')
     const put = host.put(local, path, { onProgress: (sent) => sent > 1024 * 1024 && stop.abort() })
     await expect(put).rejects.toBeDefined()

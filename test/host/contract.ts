@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,6 +8,9 @@ import { toFailure } from '../../lib/host/to-failure.ts'
 import { fileContract } from './contract-files.ts'
 import { stopContract } from './contract-stop.ts'
 import { hostileTexts } from './hostile-texts.ts'
+
+// A machine that is busy with other things is slow, not wrong.
+setDefaultTimeout(60_000)
 
 /** One way of having a host, and what it cannot do. */
 export type Subject = {

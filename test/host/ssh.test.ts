@@ -247,5 +247,5 @@ describe.if(sshdPath !== undefined)('ssh', () => {
     await command
     await untilDead(pids)
     await connection.close()
-  }, 20_000)
+  })
 })
