@@ -18,8 +18,9 @@ export default task({
   },
 
   async run(ctx) {
+    const ports = requiredPorts(ctx.node)
     for (const firewall of await activeFirewalls(ctx)) {
-      await firewall.open(ctx, await firewall.closed(ctx, requiredPorts(ctx.node)))
+      if ((await firewall.closed(ctx, ports)).length > 0) await firewall.open(ctx, ports)
     }
   },
 })

@@ -3,13 +3,30 @@ import type { Asset, TaskContext } from '../task/task.ts'
 /** Where delivered pieces lie on a node, each under its sha256: a name that is there is whole. */
 export const piecesFolder = '/var/lib/kedge/pieces'
 
+/** Where a VM mounts the bundle's disk, read-only. */
+const diskFolder = '/run/kedge/bundle'
+const disk = '/dev/disk/by-id/virtio-kedge-bundle'
+
 const pathOnNode = (asset: Asset) => `${piecesFolder}/${asset.sha256}`
 
-/** Brings a piece to the node, once, and returns its path there. Checked by sha256 at the far end before it gets its name. */
+/** Prints the piece's path if the node has it. One round trip, since each costs an emulated node a good part of a second. */
+const findPiece = [
+  'bash',
+  '-c',
+  `[ ! -e ${piecesFolder}/$1 ] || { echo ${piecesFolder}/$1; exit; }
+[ -e ${disk} ] || exit 0
+[ -e ${diskFolder}/$1 ] || { mkdir -p ${diskFolder}; mountpoint -q ${diskFolder} || mount -o ro ${disk} ${diskFolder}; }
+[ ! -e ${diskFolder}/$1 ] || echo ${diskFolder}/$1`,
+]
+
+/**
+ * Where a piece lies on the node, after bringing it there if need be. A VM has it on the lab's bundle disk, which is mounted
+ * here; anything else gets it over SSH, checked by sha256 at the far end before it gets its name.
+ */
 export async function deliver(ctx: TaskContext, asset: Asset): Promise<string> {
+  const found = (await ctx.$`${findPiece} kedge ${asset.sha256}`).stdout.trim()
+  if (found !== '') return found
   const path = pathOnNode(asset)
-  const present = await ctx.$`test -e ${path}`.nothrow()
-  if (present.exitCode === 0) return path
   ctx.say(`sending ${asset.name} (${(asset.sizeBytes / 1024 / 1024).toFixed(1)} MiB)`)
   let toldPercent = 0
   await ctx.host.put(asset.path, path, {

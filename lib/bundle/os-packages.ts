@@ -3,42 +3,31 @@ import type { TaskContext } from '../task/task.ts'
 import { deliver, forget } from './deliver.ts'
 
 /**
- * Installs distribution packages from an `os-packages` piece: a tar that holds a flat apt repository (the packages and
- * their `Packages` index, dependencies included). apt sees that repository and nothing else, so nothing leaves the node.
+ * Installs all distribution packages of an `os-packages` piece: a tar with the packages and, since their closure was worked
+ * out against the VM image, everything that they depend on. What the node has in the same or a newer version stays.
+ * Nothing leaves the node.
  */
-export async function installPackages(ctx: TaskContext, pieceName: string, packages: readonly string[]): Promise<void> {
+export async function installPackages(ctx: TaskContext, pieceName: string): Promise<void> {
   const { $ } = ctx
-  if ((await $`command -v apt-get`.nothrow()).exitCode !== 0) {
+  if ((await $`command -v dpkg`.nothrow()).exitCode !== 0) {
     throw refused(
-      `${ctx.node.name} has no apt-get, and ${pieceName} in this bundle holds Debian packages`,
+      `${ctx.node.name} has no dpkg, and ${pieceName} in this bundle holds Debian packages`,
       'use a Debian or Ubuntu image',
     )
   }
   const asset = ctx.asset(pieceName)
   const tar = await deliver(ctx, asset)
-  const repository = `/var/lib/kedge/packages/${pieceName}`
-  await $`rm -rf ${repository} && mkdir -p ${repository} && tar -xf ${tar} -C ${repository}`
-  await ctx.host.write(`${repository}.list`, `deb [trusted=yes] file:${repository} ./\n`)
+  const folder = `/var/lib/kedge/packages/${pieceName}`
   // An existing machine may be in the middle of its own updates: wait for the lock rather than fail.
-  const apt = [
-    '-o',
-    `Dir::Etc::SourceList=${repository}.list`,
-    '-o',
-    'Dir::Etc::SourceParts=-',
-    '-o',
-    `Dir::State::Lists=${repository}.lists`,
-    '-o',
-    'DPkg::Lock::Timeout=120',
-    '-o',
-    'Dpkg::Options::=--force-confold',
-    '-o',
-    'APT::Sandbox::User=root',
-  ]
-  await $`mkdir -p ${repository}.lists/partial && apt-get -q ${apt} update`
-  // A package that a killed run left half configured would stop apt-get.
-  await $`DEBIAN_FRONTEND=noninteractive dpkg --configure -a --force-confold`
-  await $`DEBIAN_FRONTEND=noninteractive apt-get -q -y ${apt} install --no-install-recommends ${packages}`
-  await $`rm -rf ${repository} ${repository}.lists ${repository}.list`
+  await $`rm -rf ${folder} && mkdir -p ${folder} && tar -xf ${tar} -C ${folder}
+export DEBIAN_FRONTEND=noninteractive
+until dpkg --refuse-downgrade --skip-same-version --force-confold --install ${folder}/*.deb 2> ${folder}/errors; do
+  cat ${folder}/errors >&2
+  grep -q 'lock was locked by another process' ${folder}/errors || exit 1
+  sleep 5
+done
+cat ${folder}/errors >&2
+rm -rf ${folder}`
   await forget(ctx, asset)
 }
 

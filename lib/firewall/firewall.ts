@@ -9,6 +9,7 @@ export type Firewall = {
   isActive(ctx: TaskContext): Promise<boolean>
   /** Those of the ports that it keeps closed, now or after a reboot. */
   closed(ctx: TaskContext, ports: readonly Port[]): Promise<readonly Port[]>
+  /** All ports that must be open, those that are so already included. */
   open(ctx: TaskContext, ports: readonly Port[]): Promise<void>
 }
 

@@ -1,22 +1,42 @@
-import { portName } from '../kubeedge/ports.ts'
+import { type Port, portName } from '../kubeedge/ports.ts'
 import type { Firewall } from './firewall.ts'
 
-/** Ubuntu's and Debian's front end. Its rules hold at once and after a reboot. */
+const profileFile = '/etc/ufw/applications.d/kedge'
+
+/** Ubuntu's and Debian's front end. One application profile holds all ports, and one rule lets it in, now and after a reboot. */
 export const ufw: Firewall = {
   name: 'ufw',
 
   async isActive({ $ }) {
-    return /^Status: active/m.test((await $`ufw status`.nothrow()).stdout)
+    return (await $`grep -qx 'ENABLED=yes' /etc/ufw/ufw.conf 2> /dev/null`.nothrow()).exitCode === 0
   },
 
   async closed({ $ }, ports) {
-    // `ufw status` puts "10000/tcp   ALLOW   Anywhere" for each rule, with a "(v6)" twin that does not matter here.
-    const lines = (await $`ufw status`).lines()
-    const open = new Set(lines.flatMap((line) => /^(\S+)\s+ALLOW\s+Anywhere\s*(#.*)?$/.exec(line)?.[1] ?? []))
+    // "10000,10002/tcp (kedge)   ALLOW IN   Anywhere" for a profile, "22/tcp   ALLOW IN   Anywhere" for a port.
+    const lines = (await $`ufw status verbose`).stdout.matchAll(
+      /^([\d,]+)\/(tcp|udp)(?: \([^)]*\))?\s+ALLOW IN\s+Anywhere\s*(?:#.*)?$/gm,
+    )
+    const open = new Set(
+      [...lines].flatMap(([, numbers = '', protocol]) => numbers.split(',').map((port) => `${port}/${protocol}`)),
+    )
     return ports.filter((port) => !open.has(portName(port)))
   },
 
-  async open({ $ }, ports) {
-    for (const port of ports) await $`ufw allow ${portName(port)} comment ${`kedge: ${port.purpose}`}`
+  async open(ctx, ports) {
+    await ctx.host.write(profileFile, profile(ports))
+    // A rule that is there keeps the ports that it was made with until it is told that they have changed.
+    await ctx.$`ufw app update kedge && ufw allow kedge`
   },
+}
+
+function profile(ports: readonly Port[]): string {
+  const of = (wanted: Port['protocol']) => {
+    const numbers = ports.filter(({ protocol }) => protocol === wanted).map(({ port }) => port)
+    return numbers.length > 0 ? [`${numbers.join(',')}/${wanted}`] : []
+  }
+  return `[kedge]
+title=kedge
+description=${ports.map(({ port, purpose }) => `${port} ${purpose}`).join(', ')}
+ports=${[...of('tcp'), ...of('udp')].join('|')}
+`
 }

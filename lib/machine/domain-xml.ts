@@ -10,6 +10,8 @@ export type DomainSpec = {
   readonly node: Node
   readonly machine: Extract<Machine, { kind: 'vm' }>
   readonly files: MachineFiles
+  /** Path of the bundle's disk, where there is one. */
+  readonly bundleDisk?: string
   readonly accelerator: 'kvm' | 'tcg'
   /** As `uname -m` says it. */
   readonly architecture: 'x86_64' | 'aarch64'
@@ -70,13 +72,17 @@ function platform({ architecture, accelerator }: DomainSpec): XmlElement[] {
   ]
 }
 
-function devices({ lab, node, files }: DomainSpec): XmlElement[] {
+/** By which the guest finds the bundle's disk: `/dev/disk/by-id/virtio-kedge-bundle`. */
+const bundleSerial = xml('serial', {}, 'kedge-bundle')
+
+function devices({ lab, node, files, bundleDisk }: DomainSpec): XmlElement[] {
   return [
     disk(files.disk, 'qcow2', 'vda', []),
     // A virtio disk and no CD-ROM: kernels made for clouds have no driver for q35's SATA controller.
     disk(files.seed, 'raw', 'vdb', [xml('readonly')]),
+    ...(bundleDisk ? [disk(bundleDisk, 'raw', 'vdc', [bundleSerial, xml('readonly'), xml('shareable')])] : []),
     xml('controller', { type: 'usb', model: 'none' }),
-    ...pciPorts(node.networks.length),
+    ...pciPorts(node.networks.length + (bundleDisk ? 1 : 0)),
     ...node.networks.map(({ network }) => interfaceXml(lab, node.name, network)),
     // `virsh console` works, and everything is in the file besides.
     xml('serial', { type: 'pty' }, [xml('log', { file: files.console, append: 'off' })]),
@@ -100,9 +106,9 @@ const disk = (path: string, format: 'qcow2' | 'raw', target: string, more: reado
     ...more,
   ])
 
-/** The root, and a port for each device on PCIe (NICs, two disks, channel, rng) and for each NIC to come. */
-function pciPorts(nicCount: number): XmlElement[] {
-  const ports = nicCount + 4 + spareNicPorts
+/** The root, and a port for each device on PCIe (NICs and the bundle; two disks, channel, rng) and for each NIC to come. */
+function pciPorts(variableCount: number): XmlElement[] {
+  const ports = variableCount + 4 + spareNicPorts
   return [
     xml('controller', { type: 'pci', index: 0, model: 'pcie-root' }),
     ...Array.from({ length: ports }, (_, index) =>

@@ -3,6 +3,7 @@ import { type Check, done, pending, type TaskContext } from '../task/task.ts'
 import type { Machine } from '../topology/topology.ts'
 import { type Architecture, probeAccelerator } from './accelerator.ts'
 import { provideBaseImage, refuseUnfitImage } from './base-image.ts'
+import { provideBundleDisk } from './bundle-disk.ts'
 import { compareDomain, type DomainState } from './domain-state.ts'
 import { domainXml, interfaceXml } from './domain-xml.ts'
 import { addAddresses, missingAddresses } from './guest-network.ts'
@@ -130,7 +131,16 @@ async function define({ ctx, machine, virsh, files }: Subject): Promise<void> {
   const verdict = await probeAccelerator(hypervisor, { uri, wanted, architecture, stateFolder, signal })
   if (verdict.accelerator === 'tcg') ctx.say(`without KVM: ${verdict.why}`)
   const { accelerator } = verdict
-  const spec = { lab: topology.lab, node, machine, files, accelerator, architecture }
+  const bundleDisk = await provideBundleDisk(ctx)
+  const spec = {
+    lab: topology.lab,
+    node,
+    machine,
+    files,
+    accelerator,
+    architecture,
+    ...(bundleDisk ? { bundleDisk } : {}),
+  }
   await virsh.run(['define', '/dev/stdin'], domainXml(spec))
 }
 

@@ -29,7 +29,7 @@ export const containerd: Runtime = {
   },
 
   async install(ctx) {
-    await installPackages(ctx, 'containerd', packages)
+    await installPackages(ctx, 'containerd')
     await setUpCniFolder(ctx)
     await ctx.$`systemctl enable --now containerd`
   },

@@ -28,7 +28,7 @@ export const crio: Runtime = {
   },
 
   async install(ctx) {
-    await installPackages(ctx, 'cri-o', packages)
+    await installPackages(ctx, 'cri-o')
     await setUpCniFolder(ctx)
     await ctx.$`systemctl enable --now crio`
   },

@@ -79,7 +79,7 @@ async function recipeKey(): Promise<string> {
     entry.isFile(),
   )
   const paths = [
-    ...['image-packages.ts', 'image-root.ts', 'image-disk.ts', 'image-init.sh'].map((name) =>
+    ...['image-packages.ts', 'image-root.ts', 'image-disk.ts', 'image-init.sh', 'apt-repository.ts'].map((name) =>
       join(import.meta.dir, name),
     ),
     ...overlay.map((entry) => join(entry.parentPath, entry.name)).sort(),
