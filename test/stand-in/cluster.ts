@@ -39,7 +39,7 @@ export async function fakeCluster(folder: string, part: number): Promise<FakeClu
     (await manifest.text()).replace('--kube-subnet-mgr]', `--kube-subnet-mgr, --iface-regex=eth0]`),
   )
   await must(kubectl('apply', '-f', '/network.yaml'))
-  await must(kubectl('wait', '--for=condition=Ready', 'node/master', '--timeout=30s'))
+  await must(kubectl('wait', '--for=condition=Ready', 'node/master', '--timeout=60s'))
   return cluster
 }
 

@@ -12,6 +12,8 @@ export type FakeNode = {
   readonly name: string
   run(...words: readonly string[]): Promise<Ran>
   shell(script: string): Promise<Ran>
+  /** The same for a command that is to wait in vain: it gives up after a few seconds. */
+  runImpatiently(...words: readonly string[]): Promise<Ran>
   write(path: string, content: string): void
   read(path: string): string | undefined
   remove(path: string): void
@@ -116,7 +118,9 @@ ExecStart=/usr/local/bin/kubelet $KUBELET_KUBECONFIG_ARGS $KUBELET_CONFIG_ARGS $
 function makeNode(root: string, name: string): FakeNode {
   const environment = {
     KEDGE_STANDIN_ROOT: root,
-    KEDGE_STANDIN_PATIENCE: '8',
+    // Waits that should end well may take long on a busy machine; looks come often.
+    KEDGE_STANDIN_PATIENCE: '45',
+    KEDGE_STANDIN_PACE: '2',
     PATH: `${root}/bin:${root}/usr/local/bin:/usr/bin:/bin`,
     HOME: '/root',
   }
@@ -125,15 +129,8 @@ function makeNode(root: string, name: string): FakeNode {
   const node: FakeNode = {
     root,
     name,
-    async run(...words) {
-      const child = Bun.spawn([...words], { env: environment, stdin: 'ignore', stdout: 'pipe', stderr: 'pipe' })
-      const [stdout, stderr, exitCode] = await Promise.all([
-        new Response(child.stdout).text(),
-        new Response(child.stderr).text(),
-        child.exited,
-      ])
-      return { exitCode, stdout, stderr }
-    },
+    run: (...words) => spawn(words, environment),
+    runImpatiently: (...words) => spawn(words, { ...environment, KEDGE_STANDIN_PATIENCE: '5' }),
     shell: (script) => node.run('bash', '-c', script),
     write(path, content) {
       mkdirSync(dirname(root + path), { recursive: true })
@@ -152,4 +149,14 @@ function makeNode(root: string, name: string): FakeNode {
     log: (unit) => node.read(`/run/fake-systemd/${unit}.log`) ?? '',
   }
   return node
+}
+
+async function spawn(words: readonly string[], env: Readonly<Record<string, string>>): Promise<Ran> {
+  const child = Bun.spawn([...words], { env, stdin: 'ignore', stdout: 'pipe', stderr: 'pipe' })
+  const [stdout, stderr, exitCode] = await Promise.all([
+    new Response(child.stdout).text(),
+    new Response(child.stderr).text(),
+    child.exited,
+  ])
+  return { exitCode, stdout, stderr }
 }

@@ -4,7 +4,7 @@ import { addressesOf } from './cluster.ts'
 import { initConfiguration } from './configurations.ts'
 import { type FakeLab, type FakeNode, fakeLab } from './fake-node.ts'
 
-setDefaultTimeout(30_000)
+setDefaultTimeout(120_000)
 const address = addressesOf(1)
 let lab: FakeLab
 let node: FakeNode
@@ -21,7 +21,7 @@ afterAll(() => lab.down())
 
 const init = (options: Partial<Parameters<typeof initConfiguration>[0]> = {}, ...flags: readonly string[]) => {
   node.write('/init.yaml', initConfiguration({ name: node.name, address: address(1, 1), ...options }))
-  return node.run('kubeadm', 'init', '--config', '/init.yaml', ...flags)
+  return node.runImpatiently('kubeadm', 'init', '--config', '/init.yaml', ...flags)
 }
 
 test.each<[string, (node: FakeNode) => void]>([

@@ -4,7 +4,7 @@ import { connect } from 'node:tls'
 import { type FakeCluster, fakeCluster, guard, must, until } from './cluster.ts'
 import { type FakeNode, versions } from './fake-node.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(120_000)
 const tag = `v${versions.kubeedge}`
 const admin = '--kube-config=/etc/kubernetes/admin.conf'
 const role = 'node-role.kubernetes.io/control-plane'
@@ -17,7 +17,7 @@ let edge: FakeNode
 beforeAll(async () => {
   cluster = await fakeCluster(`/tmp/kedge-stand-in-kubeedge-${process.pid}`, 3)
   edge = newEdge('edge-1', 2)
-}, 60_000)
+}, 120_000)
 afterAll(() => cluster.lab.down())
 
 const keadm = (...words: readonly string[]) => cluster.master.run('keadm', ...words)
@@ -51,7 +51,13 @@ test('keadm init refuses: no version, no cluster, no tolerations', async () => {
   expect(lost.stderr).toContain('failed to verify k8s component installed')
   expect((await keadm('gettoken', admin)).exitCode).toBe(1)
   expect((await keadm('init', '--advertise-adress=1')).stderr).toContain('Error: unknown flag: --advertise-adress')
-  const pending = await keadm('init', admin, `--kubeedge-version=${tag}`, `--advertise-address=${addresses()}`)
+  const pending = await cluster.master.runImpatiently(
+    'keadm',
+    'init',
+    admin,
+    `--kubeedge-version=${tag}`,
+    `--advertise-address=${addresses()}`,
+  )
   expect(pending.stderr).toContain('failed to install release cloudcore, err: timed out waiting for the condition')
   expect((await cluster.kubectl('get', 'pods', '-n', 'kubeedge')).stdout).toMatch(/cloudcore-\S+ +0\/1 +Pending/)
   const again = await keadm('init', admin, `--kubeedge-version=${tag}`, '--force')
@@ -61,7 +67,7 @@ test('keadm init refuses: no version, no cluster, no tolerations', async () => {
 
 test('keadm reset cloud takes the namespace away, and only where pods are', async () => {
   expect((await must(keadm('reset', 'cloud', '--force', admin))).stdout).toBe('')
-  await must(cluster.kubectl('wait', '--for=delete', 'namespace/kubeedge', '--timeout=20s'))
+  await must(cluster.kubectl('wait', '--for=delete', 'namespace/kubeedge', '--timeout=60s'))
   expect((await must(keadm('reset', 'cloud', '--force', admin))).stdout).toContain(
     'None of CloudCore components are running',
   )
@@ -154,7 +160,7 @@ test('the service pod of every daemon waits for its guard, and a rolling update 
       '{"spec":{"strategy":{"type":"Recreate"}}}',
     ),
   )
-  await must(cluster.kubectl('-n', 'kubeedge', 'rollout', 'status', 'deployment', 'cloudcore', '--timeout=20s'))
+  await must(cluster.kubectl('-n', 'kubeedge', 'rollout', 'status', 'deployment', 'cloudcore', '--timeout=60s'))
   await until(async () => (await keadm('gettoken', admin)).exitCode === 0)
 })
 
@@ -208,7 +214,7 @@ test('what only edgecore’s journal tells: a damaged token, another CA, an addr
   ] as const
   for (const [change, lan, words] of cases) {
     const node = newEdge(`journal-${lan}-${words.length}`, lan)
-    const ran = await node.shell(`KEDGE_STANDIN_PATIENCE=4 ${joinWords(node.name, lan, change).join(' ')}`)
+    const ran = await node.runImpatiently(...joinWords(node.name, lan, change))
     expect(ran.stderr).toContain('edge node join failed: timed out waiting for the condition')
     expect(ran.stderr).not.toContain(words)
     expect(node.log('edgecore')).toContain(words)
@@ -247,7 +253,7 @@ test('without a CNI configuration the edge is not Ready; an unguarded daemon lan
     'cni plugin not initialized',
   )
   edge.write('/etc/cni/net.d/10-kedge.conflist', '{}')
-  await must(cluster.kubectl('wait', '--for=condition=Ready', 'node/edge-1', '--timeout=30s'))
+  await must(cluster.kubectl('wait', '--for=condition=Ready', 'node/edge-1', '--timeout=60s'))
   const onEdge = async () =>
     (await cluster.kubectl('get', 'pods', '-A', '--field-selector=spec.nodeName=edge-1', '-o', 'name')).stdout
   await until(async () => /kube-flannel-ds/.test(await onEdge()))
@@ -262,13 +268,13 @@ test('a pod runs on the edge and its log comes back through the tunnel, as long 
   await must(
     cluster.kubectl('run', 'smoke', image, overrides, '--command', '--', 'sh', '-c', 'echo from the edge; sleep 1000'),
   )
-  await must(cluster.kubectl('wait', '--for=condition=Ready', 'pod/smoke', '--timeout=20s'))
+  await must(cluster.kubectl('wait', '--for=condition=Ready', 'pod/smoke', '--timeout=60s'))
   expect((await until(async () => (await cluster.kubectl('logs', 'smoke')).stdout)).trim()).toBe('from the edge')
   await must(cluster.kubectl('-n', 'kubeedge', 'delete', 'daemonset', 'cloud-iptables-manager'))
   await until(async () =>
     (await cluster.kubectl('logs', 'smoke')).stderr.includes(':10351/containerLogs/default/smoke/smoke'),
   )
-  await must(cluster.kubectl('delete', 'pod', 'smoke', '--timeout=20s'))
+  await must(cluster.kubectl('delete', 'pod', 'smoke', '--timeout=60s'))
 })
 
 test('a deleted node stays away until edgecore starts again; a kubelet beside it stops it', async () => {
@@ -323,7 +329,7 @@ test('a second LAN is in the certificate only after cloudcoresecret went; the CA
     ).stdout
   const restart = async () => {
     await must(cluster.kubectl('-n', 'kubeedge', 'rollout', 'restart', 'deployment', 'cloudcore'))
-    await must(cluster.kubectl('-n', 'kubeedge', 'rollout', 'status', 'deployment', 'cloudcore', '--timeout=20s'))
+    await must(cluster.kubectl('-n', 'kubeedge', 'rollout', 'status', 'deployment', 'cloudcore', '--timeout=60s'))
     await until(async () => (await names()) !== '')
   }
   await restart()

@@ -141,17 +141,25 @@ def _text(data, position):
     return (_unpack(raw) if packed else raw.decode()), position + length
 
 
-def _unpack(raw):
-    codes, code, previous = {}, 0, 0
+_codes = {}
+
+
+def _make_codes():
+    code = previous = 0
     for length, symbol in sorted((ord(letter) - 60, symbol) for symbol, letter in enumerate(_LENGTHS)):
         code <<= length - previous if previous else 0
-        codes[length, code] = chr(symbol)
+        _codes[length, code] = chr(symbol)
         code, previous = code + 1, length
+
+
+def _unpack(raw):
+    if not _codes:
+        _make_codes()
     text, code, length = '', 0, 0
     for bit in (byte >> shift & 1 for byte in raw for shift in range(7, -1, -1)):
         code, length = code << 1 | bit, length + 1
-        if (length, code) in codes:
-            text += codes[length, code]
+        if (length, code) in _codes:
+            text += _codes[length, code]
             code = length = 0
     return text
 

@@ -11,11 +11,12 @@ import time
 from standin import edge_config, machine, node, pki
 from standin.containers import edge_specials
 from standin.cri import RuntimeFailure
+from standin.duplex import Duplex
 from standin.flags import BOOL, TEXT, parse
-from standin.ground import Refusal, dump_yaml, klog, load_yaml, patience, read, say, write
+from standin.ground import Refusal, dump_yaml, klog, load_yaml, pace, read, say, write
 from standin.kubelet import answer_logs
 from standin.pods import Pods, stop_with_me
-from standin.wire import Client, Reply, client_tls, explain, read_head, serve
+from standin.wire import Client, Reply, Request, client_tls, explain, serve, upgrade_head
 
 _CONFIG, _BOOTSTRAP = '/etc/kubeedge/config/edgecore.yaml', '/etc/kubeedge/bootstrap-edgecore.conf'
 _KUBELET = {12: 'v1.22.17', 13: 'v1.23.17', 14: 'v1.24.17', 15: 'v1.26.15', 16: 'v1.27.15', 17: 'v1.28.11', 18: 'v1.29.6', 19: 'v1.29.6',
@@ -59,6 +60,7 @@ class EdgeCore:
         self.store = self.config['database']['dataSource']
         self.assigned = json.loads(read(self.store) or '[]')
         self.runner = Pods(self.address or '127.0.0.1', self.endpoint, lambda: self.subnet, edge_specials())
+        self.tunnel = None
         self.connection, self.registered, self.subnet, self.news, self.sent = None, False, None, threading.Event(), {}
 
     def _address(self):
@@ -86,7 +88,16 @@ class EdgeCore:
             threading.Thread(target=_forever, args=(loop,), daemon=True).start()
         while True:
             self._report()
-            time.sleep(patience(10))
+            if self.tunnel:
+                self._sign_of_life(self.tunnel)
+            time.sleep(pace(10))
+
+    @staticmethod
+    def _sign_of_life(tunnel):
+        try:
+            tunnel.send({})
+        except OSError as error:
+            klog(f'tunnel: {error}', 'W')
 
     def _certificates(self):
         if all(read(self.hub[name]) for name in ('tlsCaFile', 'tlsCertFile', 'tlsPrivateKeyFile')):
@@ -130,14 +141,13 @@ class EdgeCore:
         try:
             client.connect()
             client.send('GET', path, headers={'Connection': 'Upgrade', 'Upgrade': 'websocket', **headers})
-            head = read_head(client.stream)
-            if not head or ' 101 ' not in head[0] + ' ':
-                raise OSError(f'bad handshake: {head and head[0]}')
+            head = upgrade_head(client.socket)
+            if ' 101 ' not in f'{head} ':
+                raise OSError(f'bad handshake: {head}')
         except (OSError, ssl.SSLError) as error:
             raise Refusal(f'dial websocket error({explain(error, host, int(port))}), url: wss://{server}{path}') from error
-        # A link that is cut says nothing; the hub's answers to heartbeats come every 10 s.
-        client.socket.settimeout(35)
-        return client
+        # The hub answers every report, the tunnel every sign of life: one each 10 s.
+        return Duplex(client.socket, 35)
 
     def _hub_loop(self):
         client = self._connect(self.hub['websocket']['server'], f'/{self.hub["projectID"]}/{self.name}/events', {'node_id': self.name})
@@ -145,8 +155,7 @@ class EdgeCore:
         self.connection, self.sent = client, {}
         try:
             self._report()
-            for line in client.stream:
-                message = json.loads(line)
+            for message in client.messages():
                 if 'registered' in message:
                     self.registered, self.subnet = True, message['podCIDR'] or self.subnet
                 if 'pods' in message:
@@ -162,7 +171,7 @@ class EdgeCore:
         client = self.connection
         if client:
             try:
-                client.socket.sendall(json.dumps(message).encode() + b'\n')
+                client.send(message)
                 return True
             except OSError as error:
                 klog(f'websocket write error: {error}', 'W')
@@ -185,19 +194,18 @@ class EdgeCore:
                     changed.append({'metadata': {'name': meta['name'], 'namespace': meta['namespace']}, 'status': status})
             if changed and self._tell({'pods': changed}):
                 self.sent.update((pod['metadata']['uid'], statuses.get(pod['metadata']['uid'])) for pod in pods)
-            self.news.wait(patience(1 if any(one['phase'] == 'Pending' for one in statuses.values()) else 5))
+            self.news.wait(pace(1 if any(one['phase'] == 'Pending' for one in statuses.values()) else 5))
 
     def _tunnel_loop(self):
         client = self._connect(self.stream['server'], '/v1/kubeedge/connect', {'SessionKey': self.name})
-        client.socket.settimeout(None)
-        from standin.wire import Request
-
-        for line in client.stream:
-            asked = json.loads(line)
+        self.tunnel = client
+        for asked in client.messages():
+            if 'path' not in asked:
+                continue
             request = Request('GET', asked['path'], {}, b'', {})
             request.query = asked['query']
             reply = answer_logs(request)
-            client.socket.sendall(json.dumps({'id': asked['id'], 'status': reply.status, 'body': reply.text()}).encode() + b'\n')
+            client.send({'id': asked['id'], 'status': reply.status, 'body': reply.text()})
         raise OSError('tunnel closed')
 
     def _answer(self, request):
@@ -216,7 +224,7 @@ def _forever(loop):
             loop()
         except (Refusal, OSError, ValueError) as error:
             klog(f'{loop.__name__.strip("_")}: {error}', 'E')
-        time.sleep(patience(3))
+        time.sleep(pace(3))
 
 
 def _broker():

@@ -92,6 +92,8 @@ def run(command, timeout=120):
         return done.returncode, done.stdout, done.stderr
     except FileNotFoundError:
         return 127, '', f'{command[0]}: command not found'
+    except subprocess.TimeoutExpired:
+        return 124, '', f'timed out after {timeout} s'
 
 
 def found_in_path(name):
@@ -103,6 +105,11 @@ def patience(seconds):
     return min(seconds, float(os.environ.get('KEDGE_STANDIN_PATIENCE', seconds)))
 
 
+def pace(seconds):
+    """How long to rest between two looks; tests look more often."""
+    return min(seconds, float(os.environ.get('KEDGE_STANDIN_PACE', seconds)))
+
+
 def wait_for(condition, seconds, pause=0.5):
     """True as soon as the condition holds, False when the time is over."""
     end = time.monotonic() + patience(seconds)
@@ -111,7 +118,7 @@ def wait_for(condition, seconds, pause=0.5):
             return True
         if time.monotonic() >= end:
             return False
-        time.sleep(min(pause, patience(pause)))
+        time.sleep(pace(pause))
 
 
 def semver(version):

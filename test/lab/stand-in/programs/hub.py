@@ -1,13 +1,13 @@
 """cloudcore's side of the connections that edges hold: the hub for nodes and pods, the tunnel for logs. One JSON object a line after
 the upgrade stands in for the real framing."""
 
-import json
 import queue
 import threading
 import time
 
 from standin.api import ApiError, Unreachable
-from standin.ground import klog, patience
+from standin.duplex import Duplex
+from standin.ground import klog, pace
 from standin.node import lease
 from standin.wire import Reply
 
@@ -21,22 +21,23 @@ class Hub:
     def __call__(self, request):
         return Reply(400, 'the client is not using the websocket protocol', 'text/plain')
 
-    def upgrade(self, request, connection, stream):
+    def upgrade(self, request, connection):
         name = request.headers.get('node_id', '')
         if request.peer.get('CN') != f'system:node:{name}':
             connection.sendall(b'HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n')
             return
         connection.sendall(_UPGRADED)
         klog(f'edge node {name} for project {request.path.strip("/").split("/")[0]} connected')
+        session = Duplex(connection, 60)
         with self.lock:
-            self.sessions[name] = connection
+            self.sessions[name] = session
         try:
             self._send_pods(name)
-            for line in stream:
-                self._take(name, json.loads(line))
+            for message in session.messages():
+                self._take(name, message)
         finally:
             with self.lock:
-                if self.sessions.get(name) is connection:
+                if self.sessions.get(name) is session:
                     del self.sessions[name]
             klog(f'edge node {name} disconnected')
 
@@ -88,7 +89,7 @@ class Hub:
                     self._send_pods(pod['spec'].get('nodeName'))
             except (ApiError, Unreachable, OSError, ValueError) as error:
                 klog(f'watch pods: {error}', 'W')
-                time.sleep(patience(1))
+                time.sleep(pace(1))
 
     def _send_pods(self, name):
         if name in self.sessions:
@@ -96,7 +97,7 @@ class Hub:
 
     def _send(self, name, message):
         try:
-            self.sessions[name].sendall(json.dumps(message).encode() + b'\n')
+            self.sessions[name].send(message)
         except (OSError, KeyError) as error:
             klog(f'send to {name}: {error!r}', 'W')
 
@@ -110,17 +111,18 @@ class Tunnel:
     def __call__(self, request):
         return Reply(400, 'the client is not using the websocket protocol', 'text/plain')
 
-    def upgrade(self, request, connection, stream):
+    def upgrade(self, request, connection):
         name = request.headers.get('sessionkey', '')
         connection.sendall(_UPGRADED)
-        self.edges[name] = connection
+        session = self.edges[name] = Duplex(connection, 60)
         try:
-            for line in stream:
-                answer = json.loads(line)
-                if 'id' in answer:
+            for answer in session.messages():
+                if answer.get('id') in self.answers:
                     self.answers[answer['id']].put(answer)
+                elif not answer:
+                    session.send({})
         finally:
-            if self.edges.get(name) is connection:
+            if self.edges.get(name) is session:
                 del self.edges[name]
 
     def ask(self, request):
@@ -131,7 +133,7 @@ class Tunnel:
             self.number += 1
             number, box = self.number, queue.Queue()
             self.answers[number] = box
-            self.edges[name].sendall(json.dumps({'id': number, 'path': request.path, 'query': request.query}).encode() + b'\n')
+            self.edges[name].send({'id': number, 'path': request.path, 'query': request.query})
         try:
             answer = box.get(timeout=15)
             return Reply(answer['status'], answer['body'], 'text/plain')

@@ -114,6 +114,7 @@ class Kubectl:
 def main(arguments, version):
     from standin import kubectl_change as change
     from standin import kubectl_look as look
+    from standin import kubectl_workload as workload
 
     commands = {
         'get': (get, {'raw': TEXT, 'no-headers': BOOL, 'show-labels': BOOL, 'label-columns': SLICE, 'watch': BOOL, 'sort-by': TEXT, 'chunk-size': TEXT}),
@@ -122,10 +123,10 @@ def main(arguments, version):
         'delete': (change.delete, {'force': BOOL, 'grace-period': TEXT, 'wait': BOOL, 'timeout': TEXT, 'all': BOOL, 'now': BOOL}),
         'patch': (change.patch, {'patch': TEXT, 'type': TEXT, 'patch-file': TEXT, 'subresource': TEXT}),
         'label': (change.label, {'overwrite': BOOL, 'all': BOOL}), 'annotate': (change.label, {'overwrite': BOOL, 'all': BOOL}),
-        'taint': (change.taint, {'overwrite': BOOL, 'all': BOOL}), 'scale': (change.scale, {'replicas': TEXT}),
-        'cordon': (change.cordon, {}), 'uncordon': (change.cordon, {}),
-        'drain': (change.drain, {'ignore-daemonsets': BOOL, 'delete-emptydir-data': BOOL, 'force': BOOL, 'timeout': TEXT, 'grace-period': TEXT}),
-        'rollout': (change.rollout, {'timeout': TEXT, 'watch': BOOL}), 'run': (change.run_pod, {'image': TEXT, 'restart': TEXT, 'overrides': TEXT, 'command': BOOL,
+        'taint': (change.taint, {'overwrite': BOOL, 'all': BOOL}), 'scale': (workload.scale, {'replicas': TEXT}),
+        'cordon': (workload.cordon, {}), 'uncordon': (workload.cordon, {}),
+        'drain': (workload.drain, {'ignore-daemonsets': BOOL, 'delete-emptydir-data': BOOL, 'force': BOOL, 'timeout': TEXT, 'grace-period': TEXT}),
+        'rollout': (workload.rollout, {'timeout': TEXT, 'watch': BOOL}), 'run': (workload.run_pod, {'image': TEXT, 'restart': TEXT, 'overrides': TEXT, 'command': BOOL,
                                                                                                'labels': TEXT, 'image-pull-policy': TEXT}),
         'wait': (look.wait, {'for': TEXT, 'timeout': TEXT, 'all': BOOL}), 'logs': (look.logs, {'container': TEXT, 'tail': TEXT, 'follow': BOOL, 'previous': BOOL}),
         'exec': (look.execute, {'container': TEXT, 'stdin': BOOL, 'tty': BOOL}), 'cluster-info': (look.cluster_info, {}),

@@ -6,10 +6,10 @@ import os
 import time
 
 from standin.api import ApiError
-from standin.ground import Refusal, load_yaml, now_text, read, say
+from standin.ground import Refusal, load_yaml, read, say
 
 _LAST = 'kubectl.kubernetes.io/last-applied-configuration'
-_TYPES = {'strategic': 'application/strategic-merge-patch+json', 'merge': 'application/merge-patch+json', 'json': 'application/json-patch+json'}
+PATCH_TYPES = {'strategic': 'application/strategic-merge-patch+json', 'merge': 'application/merge-patch+json', 'json': 'application/json-patch+json'}
 
 
 def apply(kubectl, _words, _name):
@@ -32,7 +32,7 @@ def apply(kubectl, _words, _name):
         last = json.loads((there['metadata'].get('annotations') or {}).get(_LAST, '{}'))
         change = _with_removals(wanted, last)
         how = 'strategic' if kind.group in ('', 'apps', 'batch') or kind.group.endswith('.k8s.io') else 'merge'
-        done = kubectl.send('PATCH', kind.path(namespace, meta['name']), change, kind=_TYPES[how]).json()
+        done = kubectl.send('PATCH', kind.path(namespace, meta['name']), change, kind=PATCH_TYPES[how]).json()
         same = done['metadata']['resourceVersion'] == there['metadata']['resourceVersion']
         say(f'{called} {"unchanged" if same else "configured"}')
 
@@ -98,10 +98,10 @@ def delete(kubectl, words, _name):
             raise
         say(f'{kind.prefix} "{name}" {"force deleted" if grace == "0" else "deleted"}')
         if options.get('wait', True) and grace != '0':
-            _until(lambda path=path: _gone(kubectl, path), _duration(options.get('timeout', '0')), f'timed out waiting for the condition on {kind.plural}/{name}')
+            until(lambda path=path: gone(kubectl, path), duration(options.get('timeout', '0')), f'timed out waiting for the condition on {kind.plural}/{name}')
 
 
-def _gone(kubectl, path):
+def gone(kubectl, path):
     try:
         kubectl.send('GET', path)
         return False
@@ -111,7 +111,7 @@ def _gone(kubectl, path):
         raise
 
 
-def _until(condition, seconds, complaint):
+def until(condition, seconds, complaint):
     end = time.monotonic() + (seconds or 1 << 30)
     while not condition():
         if time.monotonic() >= end:
@@ -119,7 +119,7 @@ def _until(condition, seconds, complaint):
         time.sleep(0.5)
 
 
-def _duration(text):
+def duration(text):
     import re
 
     return sum(float(number) * {'h': 3600, 'm': 60, 's': 1, '': 1}[unit] for number, unit in re.findall(r'(-?[\d.]+)([hms]?)', text))
@@ -135,13 +135,13 @@ def patch(kubectl, words, _name):
     except Exception as error:
         raise Refusal(f'error: unable to parse "{text}": yaml: {error}') from error
     how = options.get('type', 'strategic')
-    if how not in _TYPES:
+    if how not in PATCH_TYPES:
         raise Refusal(f'error: --type must be one of [json merge strategic], not "{how}"')
     sub = f'/{options["subresource"]}' if 'subresource' in options else ''
     for kind, name in kubectl.targets(words):
         path = kind.path(kubectl.within(kind), name)
         before = kubectl.send('GET', path).json()
-        after = kubectl.send('PATCH', path + sub, change, kind=_TYPES[how]).json()
+        after = kubectl.send('PATCH', path + sub, change, kind=PATCH_TYPES[how]).json()
         same = before['metadata']['resourceVersion'] == after['metadata']['resourceVersion']
         say(f'{kind.prefix}/{name} patched{" (no change)" if same else ""}')
 
@@ -164,7 +164,7 @@ def label(kubectl, words, name):
                 raise Refusal(f"error: '{key}' already has a value ({there[key]}), and --overwrite is false")
         changes = {key: value for key, value in change.items() if there.get(key) != value}
         if changes:
-            kubectl.send('PATCH', path, {'metadata': {field: changes}}, kind=_TYPES['merge'])
+            kubectl.send('PATCH', path, {'metadata': {field: changes}}, kind=PATCH_TYPES['merge'])
         shown = 'unlabeled' if field == 'labels' and changes and all(value is None for value in changes.values()) else verb
         say(f'{kind.prefix}/{target} {shown if changes else f"not {verb}"}')
 
@@ -189,93 +189,5 @@ def taint(kubectl, words, _name):
             taints = [one for one in taints if one not in matching]
             if not spec.endswith('-'):
                 taints.append({'key': key, 'effect': effect, **({'value': value} if value else {})})
-        kubectl.send('PATCH', kind.path(None, name), {'spec': {'taints': taints or None}}, kind=_TYPES['merge'])
+        kubectl.send('PATCH', kind.path(None, name), {'spec': {'taints': taints or None}}, kind=PATCH_TYPES['merge'])
         say(f'node/{name} {"untainted" if all(spec.endswith("-") for spec in specs) else "tainted"}')
-
-
-def scale(kubectl, words, _name):
-    for kind, name in kubectl.targets(words):
-        kubectl.send('PATCH', kind.path(kubectl.within(kind), name), {'spec': {'replicas': int(kubectl.options['replicas'])}}, kind=_TYPES['merge'])
-        say(f'{kind.prefix}/{name} scaled')
-
-
-def cordon(kubectl, words, name):
-    for node in words:
-        path = kubectl.kind('node').path(None, node)
-        held = bool(kubectl.send('GET', path).json()['spec'].get('unschedulable'))
-        kubectl.send('PATCH', path, {'spec': {'unschedulable': True if name == 'cordon' else None}}, kind=_TYPES['merge'])
-        say(f'node/{node} {"already " if held == (name == "cordon") else ""}{name}ed')
-
-
-def drain(kubectl, words, _name):
-    cordon(kubectl, words, 'cordon')
-    kind = kubectl.kind('pod')
-    for node in words:
-        pods = kubectl.send('GET', kind.path(), query={'fieldSelector': f'spec.nodeName={node}'}).json()['items']
-        daemons = [pod for pod in pods if any(one['kind'] == 'DaemonSet' for one in pod['metadata'].get('ownerReferences') or [])]
-        if daemons and not kubectl.options.get('ignore-daemonsets'):
-            names = ', '.join(f'{pod["metadata"]["namespace"]}/{pod["metadata"]["name"]}' for pod in daemons)
-            raise Refusal(f'error: unable to drain node "{node}" due to error: cannot delete DaemonSet-managed Pods (use --ignore-daemonsets to ignore): {names}')
-        for pod in pods:
-            meta = pod['metadata']
-            if pod in daemons or 'kubernetes.io/config.mirror' in (meta.get('annotations') or {}):
-                continue
-            kubectl.send('DELETE', kind.path(meta['namespace'], meta['name']))
-            say(f'pod/{meta["name"]} evicted')
-        say(f'node/{node} drained')
-
-
-def rollout(kubectl, words, _name):
-    verb, targets = words[0], kubectl.targets(words[1:])
-    for kind, name in targets:
-        path = kind.path(kubectl.within(kind), name)
-        if verb == 'restart':
-            stamp = {'kubectl.kubernetes.io/restartedAt': f'{now_text()}#{time.monotonic_ns()}'}
-            kubectl.send('PATCH', path, {'spec': {'template': {'metadata': {'annotations': stamp}}}}, kind=_TYPES['strategic'])
-            say(f'{kind.prefix}/{name} restarted')
-        elif verb == 'status':
-            shown = []
-
-            def settled(path=path, shown=shown, kind=kind, name=name):
-                message = _rollout_message(kind, name, kubectl.send('GET', path).json())
-                if message and message not in shown:
-                    shown.append(message)
-                    say(message)
-                return not message
-
-            _until(settled, _duration(kubectl.options.get('timeout', '0')), 'timed out waiting for the condition')
-            say(f'daemon set "{name}" successfully rolled out' if kind.kind == 'DaemonSet' else f'{kind.kind.lower()} "{name}" successfully rolled out')
-        else:
-            raise Refusal(f'error: [stand-in] kubectl rollout {verb} is not carried')
-
-
-def _rollout_message(kind, name, item):
-    status, spec = item.get('status', {}), item['spec']
-    if status.get('observedGeneration', 0) < item['metadata'].get('generation', 1):
-        return f'Waiting for {kind.kind.lower()} spec update to be observed...'
-    wanted = status.get('desiredNumberScheduled', 0) if kind.kind == 'DaemonSet' else spec['replicas']
-    updated = status.get('updatedNumberScheduled' if kind.kind == 'DaemonSet' else 'updatedReplicas', 0)
-    available = status.get('numberAvailable' if kind.kind == 'DaemonSet' else 'availableReplicas', 0)
-    if updated < wanted:
-        return f'Waiting for {kind.kind.lower()} "{name}" rollout to finish: {updated} out of {wanted} new replicas have been updated...'
-    if kind.kind == 'Deployment' and status.get('replicas', 0) > updated:
-        return f'Waiting for deployment "{name}" rollout to finish: {status["replicas"] - updated} old replicas are pending termination...'
-    if available < wanted:
-        return f'Waiting for {kind.kind.lower()} "{name}" rollout to finish: {available} of {wanted} updated replicas are available...'
-    return None
-
-
-def run_pod(kubectl, words, _name):
-    options, name = kubectl.options, words[0]
-    rest = words[words.index('--') + 1:] if '--' in words else []
-    container = {'name': name, 'image': options['image'], **({'command' if options.get('command') else 'args': rest} if rest else {}),
-                 **({'imagePullPolicy': options['image-pull-policy']} if 'image-pull-policy' in options else {})}
-    pod = {'apiVersion': 'v1', 'kind': 'Pod', 'metadata': {'name': name, 'labels': {'run': name}},
-           'spec': {'containers': [container], 'restartPolicy': options.get('restart', 'Always')}}
-    if 'overrides' in options:
-        from standin.patch import merge
-
-        pod = merge(pod, json.loads(options['overrides']))
-    kind, namespace = kubectl.place(pod)
-    kubectl.send('POST', kind.path(namespace), pod)
-    say(f'pod/{name} created')

@@ -4,13 +4,13 @@ import json
 import sys
 
 from standin.ground import Refusal, dump_yaml, load_yaml, read, say
-from standin.kubectl_change import _duration, _gone, _until
+from standin.kubectl_change import duration, gone, until
 from standin.kubectl_print import json_path
 
 
 def wait(kubectl, words, _name):
     options = kubectl.options
-    wanted, seconds = options.get('for', ''), _duration(options.get('timeout', '30s'))
+    wanted, seconds = options.get('for', ''), duration(options.get('timeout', '30s'))
     targets = kubectl.targets(words)
     if any(name is None for _, name in targets):
         targets = [(kind, item['metadata']['name']) for kind, _ in targets for item in kubectl.fetch([kind.plural])[0]]
@@ -20,9 +20,9 @@ def wait(kubectl, words, _name):
         path = kind.path(kubectl.within(kind), name)
         complaint = f'timed out waiting for the condition on {kind.plural}/{name}'
         if wanted == 'delete':
-            _until(lambda path=path: _gone(kubectl, path), seconds, complaint)
+            until(lambda path=path: gone(kubectl, path), seconds, complaint)
         else:
-            _until(lambda path=path: _holds(kubectl.send('GET', path).json(), wanted), seconds, complaint)
+            until(lambda path=path: _holds(kubectl.send('GET', path).json(), wanted), seconds, complaint)
         say(f'{kind.prefix}/{name} condition met')
 
 

@@ -7,11 +7,11 @@ import threading
 import time
 
 from standin import machine, node
-from standin.api import Api, ApiError, Unreachable, from_kubeconfig, kubeconfig_text
+from standin.api import ApiError, Unreachable, from_kubeconfig, kubeconfig_text
 from standin.containers import specials
 from standin.cri import DEFAULT_ENDPOINT, RuntimeFailure
 from standin.flags import BOOL, TEXT, parse
-from standin.ground import Refusal, at, entries, exists, klog, load_yaml, patience, read, say, write
+from standin.ground import Refusal, entries, exists, klog, load_yaml, pace, read, say, write
 from standin.pods import Pods, read_log, stop_with_me
 from standin.wire import Reply, serve, server_tls
 
@@ -83,7 +83,7 @@ class Kubelet:
                 loop()
             except (ApiError, Unreachable, RuntimeFailure, OSError) as error:
                 klog(f'{loop.__name__.strip("_")}: {error}', 'E')
-                time.sleep(patience(1))
+                time.sleep(pace(1))
 
     def _static_loop(self):
         """Starts what the manifests folder holds; looks again every 20 s."""
@@ -101,7 +101,7 @@ class Kubelet:
                 statuses = self.static.sync(pods)
                 self.static_statuses = {pod['metadata']['name']: (pod, statuses[pod['metadata']['uid']]) for pod in pods}
                 settled = all(one['phase'] == 'Running' for one in statuses.values())
-                time.sleep(patience(20 if settled and pods else 1))
+                time.sleep(pace(20 if settled and pods else 1))
 
         threading.Thread(target=loop, daemon=True).start()
 
@@ -171,7 +171,7 @@ class Kubelet:
                 return
             self.subnet = current['spec'].get('podCIDR')
             self.news.set()
-            time.sleep(patience(10 if shown == 'True' else 2))
+            time.sleep(pace(10 if shown == 'True' else 2))
 
     def _watch_pods(self):
         query = {'fieldSelector': f'spec.nodeName={self.name}'}
@@ -195,7 +195,7 @@ class Kubelet:
                 report(api, pod, statuses.get(pod['metadata']['uid']))
             for name, (pod, status) in self.static_statuses.items():
                 self._mirror(api, name, pod, status)
-            self.news.wait(patience(1 if any(one['phase'] == 'Pending' for one in statuses.values()) else 5))
+            self.news.wait(pace(1 if any(one['phase'] == 'Pending' for one in statuses.values()) else 5))
 
     @staticmethod
     def _mirror(api, name, pod, status):

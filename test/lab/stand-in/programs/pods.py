@@ -8,7 +8,7 @@ import time
 
 from standin import runtime
 from standin.cri import RuntimeFailure
-from standin.ground import Refusal, at, klog, now_text, patience
+from standin.ground import Refusal, at, klog, now_text, pace
 
 _BACKOFF = (1, 2, 4, 8, 15, 30)
 
@@ -74,7 +74,7 @@ class Pods:
     def _sandbox(self, pod, state):
         if 'error' in state:
             raise Waiting('ContainerCreating', state['error'])
-        if runtime.normalized(state['sandboxImage']) not in state['images']:
+        if state['sandboxImage'] and runtime.normalized(state['sandboxImage']) not in state['images']:
             raise Waiting('ContainerCreating', f'Failed to create pod sandbox: failed to get sandbox image "{state["sandboxImage"]}"')
         if not pod['spec'].get('hostNetwork') and not state['network']:
             raise Waiting('ContainerCreating', f'network is not ready: container runtime network not ready: {state["networkMessage"]}')
@@ -111,7 +111,7 @@ class Pods:
             policy = pod['spec'].get('restartPolicy', 'Always')
             if policy == 'Never' or (policy == 'OnFailure' and code == 0):
                 raise StopIteration
-            held.next_start = time.monotonic() + patience(_BACKOFF[min(held.restarts, len(_BACKOFF) - 1)])
+            held.next_start = time.monotonic() + pace(_BACKOFF[min(held.restarts, len(_BACKOFF) - 1)])
             held.restarts += 1
         elif held.exit_code is not None and pod['spec'].get('restartPolicy') in ('Never', 'OnFailure') and not held.process:
             raise StopIteration

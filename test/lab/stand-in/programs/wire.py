@@ -88,6 +88,17 @@ def explain(error, host, port):
     return f'dial tcp {host}:{port}: {error}'
 
 
+def upgrade_head(connection):
+    """Reads a head byte by byte, so that what follows stays in the connection; its first line, or None."""
+    head = b''
+    while not head.endswith(b'\r\n\r\n'):
+        byte = connection.recv(1)
+        if not byte:
+            return None
+        head += byte
+    return head.split(b'\r\n')[0].decode()
+
+
 def read_head(stream):
     """(first line, headers with lower-case names), or None at the end of the stream."""
     first = stream.readline(65536).decode('latin-1').rstrip('\r\n')
@@ -111,6 +122,10 @@ class Client:
     def connect(self):
         self.close()
         plain = socket.create_connection((self.host, self.port), self.timeout)
+        # A link that is cut says nothing by itself.
+        plain.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for option, value in ((socket.TCP_KEEPIDLE, 10), (socket.TCP_KEEPINTVL, 5), (socket.TCP_KEEPCNT, 3)):
+            plain.setsockopt(socket.IPPROTO_TCP, option, value)
         try:
             self.socket = self.tls.wrap_socket(plain, server_hostname=self.host) if self.tls else plain
         except BaseException:
@@ -197,7 +212,8 @@ def _converse(plain, tls, handle):
                 peer = _subject(connection.getpeercert()) if tls else {}
                 request = Request(method, target, head[1], body, peer)
                 if 'upgrade' in head[1] and hasattr(handle, 'upgrade'):
-                    handle.upgrade(request, connection, stream)
+                    # Who asks for an upgrade waits for the answer: nothing more is in the stream's buffer.
+                    handle.upgrade(request, connection)
                     return
                 if not _answer(connection, handle, request):
                     return
