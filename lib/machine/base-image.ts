@@ -18,7 +18,7 @@ export async function provideBaseImage(ctx: TaskContext, image: Asset): Promise<
     ctx.say(`copying the image ${image.name} (${Math.round(image.sizeBytes / 1024 / 1024)} MiB) to the hypervisor`)
     // Within the lab's own folder first, so that what a killed run left of it is known to be nobody else's.
     const incoming = `${labFolder(topology)}/incoming`
-    await hypervisor.$`rm -rf ${incoming}; mkdir -p ${incoming}`
+    await hypervisor.$`umask 022; rm -rf ${incoming}; mkdir -p ${incoming}`
     await hypervisor.put(image.path, `${incoming}/image`, { mode: 0o444, sha256: image.sha256 })
     await hypervisor.$`mv -f ${incoming}/image ${path}; rmdir ${incoming}`
     return path

@@ -82,14 +82,15 @@ export async function createMachine(ctx: TaskContext): Promise<void> {
   }
   if (!hasDisk) await makeDisk(subject)
   if (!state) await define(subject)
+  const isStarted = state !== undefined && (state.isRunning || state.state === 'paused')
   if (state?.state === 'paused') await virsh.run(['resume', domain])
-  else if (!state?.isRunning) {
+  if (!isStarted) {
     await writeSeed(subject)
     for (const network of state?.networksWithoutNic ?? []) await attachNic(subject, network, ['--config'])
     await virsh.run(['start', domain])
   }
   await waitForSsh(ctx, { virsh, domain, console: files.console })
-  await plugIn(subject, state?.isRunning ? state.networksWithoutNic : [])
+  await plugIn(subject, isStarted ? state.networksWithoutNic : [])
 }
 
 async function stateOf({ ctx, machine, virsh, domain }: Subject): Promise<DomainState | undefined> {
@@ -119,7 +120,8 @@ async function makeDisk({ ctx, machine, files }: Subject): Promise<void> {
   const base = await provideBaseImage(ctx, ctx.asset(machine.image))
   await refuseUnfitImage(ctx, base, machine.image, machine.diskGiB)
   const aside = `${files.disk}.new`
-  await hypervisor.$`mkdir -p ${files.folder}`
+  // The qemu user must be able to walk in, whatever root's umask.
+  await hypervisor.$`umask 022; mkdir -p ${files.folder}`
   await hypervisor.$`qemu-img create -q -f qcow2 -F qcow2 -b ${base} ${aside} ${`${machine.diskGiB}G`}`
   await hypervisor.$`mv ${aside} ${files.disk}`
 }

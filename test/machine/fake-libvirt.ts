@@ -112,7 +112,8 @@ function changeDomain(fake: FakeLibvirt, verb: string, name: string, domain: Dom
   return quiet
 }
 
-function answerShell(fake: FakeLibvirt, command: string): Answer {
+function answerShell(fake: FakeLibvirt, given: string): Answer {
+  const command = given.replace(/^umask 022; /, '')
   const { files } = fake
   const words = command.split(' ')
   const last = words.at(-1) ?? ''

@@ -109,6 +109,17 @@ test('a VM that was switched off is started, with a NIC that the file has got si
   expect(await whyOf(open())).toBe('done')
 })
 
+test('a paused VM goes on, and gets the NIC that it lacks', async () => {
+  const { fake, open } = await bench()
+  await createMachine(open().ctx)
+  const domain = fake.domains.get('paper-edge-1')
+  if (!domain) throw new Error('no domain')
+  domain.state = 'paused'
+  domain.definition = withoutNic(domain.definition, 'paper-edge-1')
+  await createMachine(open().ctx)
+  expect(await whyOf(open())).toBe('done')
+})
+
 test('a running VM gets a NIC plugged in, its seed is renewed under it, and killed in between it still ends so', async () => {
   let hasDied = true
   for (let number = 1; hasDied; number++) {
