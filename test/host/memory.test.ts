@@ -17,5 +17,5 @@ test.each(hosts)(
     expect(keptBytes).toBeLessThanOrEqual(4 * 1024 * 1024)
     expect(peakMiB).toBeLessThanOrEqual(150)
   },
-  120_000,
+  400_000,
 )
