@@ -59,6 +59,7 @@ async function fromNode(lab: Lab, content: LabContent, node: GuestNode): Promise
   }
   for (const { name, wanted, text } of reaches(content, node)) expect(text, name, wanted)
   if (node.role === 'control-plane') {
+    expect(`${unopenedPort} is listened on, for the edges to find shut`, 'listener', 'yes')
     for (const { name } of content.nodes) expect(`kubectl says of ${name}`, `node-${name}`, 'Ready')
   }
   if (node.role === 'edge') {
@@ -108,9 +109,15 @@ function questions(content: LabContent, node: GuestNode): string {
       'nodes=$(kubectl --kubeconfig=/etc/kubernetes/admin.conf get nodes --no-headers)',
       ...content.nodes.map(({ name }) => `echo node-${name}=$(echo "$nodes" | awk '$1 == "${name}" { print $2 }')`),
       // For the edges, whose turn comes after the control plane's.
-      `nohup timeout 300 python3 -c 'import socket, time
+      `nohup timeout 600 python3 -c 'import socket, time
 s = socket.create_server(("0.0.0.0", ${unopenedPort}))
-time.sleep(300)' >/dev/null 2>&1 </dev/null &`,
+time.sleep(600)' >/dev/null 2>&1 </dev/null &`,
+      'listener=no',
+      'for try in 1 2 3 4 5 6 7 8 9 10; do',
+      `  timeout 2 bash -c '</dev/tcp/127.0.0.1/${unopenedPort}' 2>/dev/null && listener=yes && break`,
+      '  sleep 1',
+      'done',
+      'echo listener=$listener',
     )
   }
   if (node.role === 'edge') {

@@ -14,7 +14,7 @@ const rootStart = bootStart + bootMiB * MiB
 const commandLine = [
   'root=/dev/vda2 rw console=ttyS0 net.ifnames=0 quiet',
   'tsc=reliable no5lvl init_on_alloc=0 rcupdate.rcu_expedited=1 8250.nr_uarts=1',
-  'mitigations=off nokaslr audit=0 apparmor=0 nowatchdog random.trust_cpu=on cryptomgr.notests',
+  'mitigations=off nokaslr audit=0 apparmor=0 selinux=0 nowatchdog random.trust_cpu=on cryptomgr.notests',
   'systemd.show_status=false systemd.gpt_auto=no fsck.mode=skip',
 ].join(' ')
 

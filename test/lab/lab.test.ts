@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import type { Event } from '../../lib/event/event.ts'
 import { check } from './check.ts'
 import { keepEvidence } from './evidence.ts'
-import { down, type Ground, labFilePath, up } from './ground.ts'
+import { down, type Ground, labFilePath, standing, up } from './ground.ts'
 import { labFrom } from './lab.ts'
 import { labFileIn } from './lab-file.ts'
 import { inside, processesIn, shellInside } from './namespace.ts'
@@ -67,8 +67,10 @@ describe.skipIf(!wanted)('a lab on real VMs', () => {
   setDefaultTimeout(45 * 60_000)
 
   beforeAll(async () => {
-    await down(lab)
-    ground = await up(lab)
+    // A lab that stands already, for who works on the later steps.
+    const reuse = process.env.KEDGE_LAB_REUSE === '1'
+    if (!reuse) await down(lab)
+    ground = reuse ? await standing(lab) : await up(lab)
     if (!existsSync(kedge)) throw new Error(`${kedge} is missing: bun run build`)
   })
   afterAll(async () => {
