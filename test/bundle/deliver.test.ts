@@ -1,10 +1,10 @@
-import { expect, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { appendFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { deliver, forget, installPrograms, missingPrograms } from '../../lib/bundle/deliver.ts'
 import { localConnection } from '../../lib/host/local.ts'
 import { failureOf, sceneOn } from '../tasks/context.ts'
-import { delivered, sumLine } from '../tasks/lab-bundle.ts'
+import { changesOf, delivered, noPieces, sumLine } from '../tasks/lab-bundle.ts'
 import { entryOf, makeBundle, sha256, temporaryFolder } from './make-bundle.ts'
 
 const kubeadmPath = '/usr/local/bin/kubeadm'
@@ -14,29 +14,63 @@ const programs = [
   { asset: 'kubelet', path: kubeletPath },
 ]
 const asks = 'sha256sum /usr/local/bin/kubeadm /usr/local/bin/kubelet 2>/dev/null'
-const there = { exitCode: 0 }
-const absent = { exitCode: 1 }
 
 test('a piece goes to a node once, under its sha256, and is said', async () => {
   const path = delivered('keadm')
-  const { ctx, steps, said, file } = sceneOn('edge-1', { rules: { 'edge-1': [[`test -e ${path}`, absent]] } })
+  const { ctx, steps, said, file } = sceneOn('edge-1', { rules: { 'edge-1': [noPieces] } })
   expect(await deliver(ctx, ctx.asset('keadm'))).toBe(path)
   expect(file('edge-1', path)).toBe('keadm')
-  expect(steps).toEqual([`edge-1$ test -e ${path}`, `edge-1$ put ${path}`])
+  expect(changesOf(steps)).toEqual([`edge-1$ put ${path}`])
   expect(said).toEqual(['sending keadm (0.0 MiB)', 'sending keadm: 100 %'])
 })
 
-test('a piece that is there is not sent again', async () => {
-  const path = delivered('keadm')
-  const { ctx, steps, said } = sceneOn('edge-1', { rules: { 'edge-1': [[`test -e ${path}`, there]] } })
-  expect(await deliver(ctx, ctx.asset('keadm'))).toBe(path)
-  expect(steps).toEqual([`edge-1$ test -e ${path}`])
-  expect(said).toEqual([])
+test('a piece that is there, sent or on the disk of the bundle, is not sent again', async () => {
+  for (const path of [delivered('keadm'), `/run/kedge/bundle/${sha256('keadm')}`]) {
+    const { ctx, steps, said } = sceneOn('edge-1', { rules: { 'edge-1': [[/ kedge /, `${path}\n`]] } })
+    expect(await deliver(ctx, ctx.asset('keadm'))).toBe(path)
+    expect(changesOf(steps)).toEqual([])
+    expect(said).toEqual([])
+  }
+})
+
+describe('the question for a piece, asked of a real shell', () => {
+  const sum = sha256('keadm')
+  /** Answers with what stands on disk below a folder; mount makes the disk's content appear. */
+  async function ask(prepare: string, mounts = `mkdir -p ROOT/run/kedge/bundle; touch ROOT/run/kedge/bundle/${sum}`) {
+    const root = temporaryFolder()
+    const { ctx, steps } = sceneOn('edge-1', { rules: { 'edge-1': [noPieces] } })
+    await deliver(ctx, ctx.asset('keadm'))
+    const script = (steps[0] ?? '').slice('edge-1$ '.length).replaceAll(/\/(var|run|dev)\//g, `${root}/$1/`)
+    const stubs = `mkdir ${root}/bin; cd ${root}/bin; printf '#!/bin/sh\n%s\n' "test -e ${root}/mounted" > mountpoint; printf '#!/bin/sh\n%s\n' 'touch ${root}/mounted; echo mounted >&2; ${mounts.replaceAll('ROOT', root)}' > mount; chmod +x *; cd /`
+    const text = `set -e; ${stubs}; ${prepare.replaceAll('ROOT', root)}\nset -euo pipefail; PATH=${root}/bin:$PATH; ${script}`
+    const { stdout, stderr, exitCode } = Bun.spawnSync(['bash', '-c', text])
+    return { out: stdout.toString().trim().replace(root, ''), log: stderr.toString().trim(), exitCode }
+  }
+  const disk = 'mkdir -p ROOT/dev/disk/by-id; touch ROOT/dev/disk/by-id/virtio-kedge-bundle'
+  const sent = `mkdir -p ROOT/var/lib/kedge/pieces; touch ROOT/var/lib/kedge/pieces/${sum}`
+  const found = `/run/kedge/bundle/${sum}`
+
+  test('neither sent nor on a disk: nothing is printed, nothing fails', async () =>
+    expect(await ask(':')).toEqual({ out: '', log: '', exitCode: 0 }))
+  test('sent: no disk is touched', async () =>
+    expect(await ask(`${sent}; ${disk}`)).toEqual({ out: delivered('keadm'), log: '', exitCode: 0 }))
+  test('on the disk: mounted at the first question', async () =>
+    expect(await ask(disk)).toEqual({ out: found, log: 'mounted', exitCode: 0 }))
+  test('on the disk that is mounted already', async () =>
+    expect(
+      await ask(`${disk}; touch ROOT/mounted; mkdir -p ROOT/run/kedge/bundle; touch ROOT/run/kedge/bundle/${sum}`),
+    ).toEqual({
+      out: found,
+      log: '',
+      exitCode: 0,
+    }))
+  test('not on the disk that is mounted: it has to be sent', async () =>
+    expect(await ask(disk, 'mkdir -p ROOT/run/kedge/bundle')).toEqual({ out: '', log: 'mounted', exitCode: 0 }))
 })
 
 test('a piece that changed since the manifest was made gets no name on the node', async () => {
   const folder = makeBundle([{ name: 'keadm' }])
-  const { ctx, host } = sceneOn('edge-1', { bundle: folder, rules: { 'edge-1': [[/^test -e/, absent]] } })
+  const { ctx, host } = sceneOn('edge-1', { bundle: folder, rules: { 'edge-1': [noPieces] } })
   const asset = ctx.asset('keadm')
   appendFileSync(join(folder, entryOf({ name: 'keadm' }).path), '!')
   expect(await failureOf(deliver(ctx, asset))).toMatch(/^bundle: .*sha256/s)
@@ -45,7 +79,7 @@ test('a piece that changed since the manifest was made gets no name on the node'
 
 test('an empty piece is sent without arithmetic on nothing', async () => {
   const bundle = makeBundle([{ name: 'empty', content: '' }])
-  const { ctx, said } = sceneOn('edge-1', { bundle, rules: { 'edge-1': [[/^test -e/, absent]] } })
+  const { ctx, said } = sceneOn('edge-1', { bundle, rules: { 'edge-1': [noPieces] } })
   await deliver(ctx, ctx.asset('empty'))
   expect(said.join()).not.toMatch(/NaN|Infinity/)
 })
@@ -56,7 +90,7 @@ test('a large piece is told of in steps of a fifth at least', async () => {
   const put = async (_from: string, _to: string, options: { onProgress: (sent: number, all: number) => void }) => {
     for (let sent = 1; sent <= 100; sent++) options.onProgress(sent, 100)
   }
-  const { ctx } = sceneOn('edge-1', { rules: { 'edge-1': [[/^test -e/, absent]] } })
+  const { ctx } = sceneOn('edge-1', { rules: { 'edge-1': [noPieces] } })
   const fake = { $: ctx.$, host: { put }, say: (text: string) => void said.push(text) }
   await deliver(fake as never, asset as never)
   expect(said.slice(1)).toEqual([20, 40, 60, 80, 100].map((percent) => `sending base: ${percent} %`))
@@ -84,17 +118,12 @@ test('a program comes under its name whole and executable, and only the missing 
   const path = delivered('kubelet')
   const { ctx, steps } = sceneOn('master', {
     rules: {
-      master: [
-        [asks, { stdout: sumLine('kubeadm', kubeadmPath), exitCode: 1 }],
-        [`test -e ${path}`, absent],
-        [/^mkdir|^rm/, ''],
-      ],
+      master: [[asks, { stdout: sumLine('kubeadm', kubeadmPath), exitCode: 1 }], noPieces, [/^mkdir|^rm/, '']],
     },
   })
   await installPrograms(ctx, programs)
-  expect(steps).toEqual([
+  expect(changesOf(steps)).toEqual([
     `master$ ${asks}`,
-    `master$ test -e ${path}`,
     `master$ put ${path}`,
     `master$ mkdir -p "$(dirname /usr/local/bin/kubelet)" && install -m 0755 ${path} /usr/local/bin/kubelet.kedge && sync /usr/local/bin/kubelet.kedge && mv -f /usr/local/bin/kubelet.kedge /usr/local/bin/kubelet`,
     `master$ rm -f ${path}`,

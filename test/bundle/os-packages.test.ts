@@ -1,69 +1,100 @@
 import { describe, expect, test } from 'bun:test'
 import { installPackages, missingPackages } from '../../lib/bundle/os-packages.ts'
-import type { Rule } from '../../lib/host/scripted.ts'
 import { failureOf, sceneOn } from '../tasks/context.ts'
-import { delivered } from '../tasks/lab-bundle.ts'
+import { changesOf, delivered, noPieces } from '../tasks/lab-bundle.ts'
+import { temporaryFolder } from './make-bundle.ts'
 
-const repository = '/var/lib/kedge/packages/containerd'
-const tar = delivered('containerd')
-const apt = [
-  `Dir::Etc::SourceList=${repository}.list`,
-  'Dir::Etc::SourceParts=-',
-  `Dir::State::Lists=${repository}.lists`,
-  'DPkg::Lock::Timeout=120',
-  'Dpkg::Options::=--force-confold',
-  'APT::Sandbox::User=root',
-]
-  .map((option) => `-o '${option}'`)
-  .join(' ')
-const apts: readonly Rule[] = [
-  ['command -v apt-get', '/usr/bin/apt-get\n'],
-  [`test -e ${tar}`, { exitCode: 1 }],
-  [/^rm|^mkdir|dpkg --configure|apt-get -q -y .* containerd runc$/, ''],
-]
+const installs = /^rm -rf .*dpkg /s
 
 describe('installing packages', () => {
-  test('apt sees the repository of the bundle alone, and nothing of it is left', async () => {
-    const { ctx, steps, file } = sceneOn('edge-1', { rules: { 'edge-1': apts } })
-    await installPackages(ctx, 'containerd', ['containerd', 'runc'])
-    expect(steps).toEqual(
-      [
-        'command -v apt-get',
-        `test -e ${tar}`,
-        `put ${tar}`,
-        `rm -rf ${repository} && mkdir -p ${repository} && tar -xf ${tar} -C ${repository}`,
-        `write ${repository}.list`,
-        `mkdir -p ${repository}.lists/partial && apt-get -q ${apt} update`,
-        'DEBIAN_FRONTEND=noninteractive dpkg --configure -a --force-confold',
-        `DEBIAN_FRONTEND=noninteractive apt-get -q -y ${apt} install --no-install-recommends containerd runc`,
-        `rm -rf ${repository} ${repository}.lists ${repository}.list`,
-        `rm -f ${tar}`,
-      ].map((step) => `edge-1$ ${step}`),
-    )
-    expect(file('edge-1', `${repository}.list`)).toBe(`deb [trusted=yes] file:${repository} ./\n`)
+  test('the tar is sent, unpacked, installed by dpkg, and forgotten', async () => {
+    const { ctx, steps } = sceneOn('edge-1', {
+      rules: { 'edge-1': [['command -v dpkg', '/usr/bin/dpkg\n'], noPieces, [installs, ''], [/^rm -f/, '']] },
+    })
+    await installPackages(ctx, 'containerd')
+    expect(changesOf(steps)).toEqual([
+      'edge-1$ command -v dpkg',
+      `edge-1$ put ${delivered('containerd')}`,
+      expect.stringMatching(/--force-confold --install \/var\/lib\/kedge\/packages\/containerd\/\*\.deb/),
+      `edge-1$ rm -f ${delivered('containerd')}`,
+    ])
   })
 
-  test('a system without apt is refused before anything is sent', async () => {
-    const { ctx, steps } = sceneOn('edge-1', { rules: { 'edge-1': [['command -v apt-get', { exitCode: 1 }]] } })
-    expect(await failureOf(installPackages(ctx, 'containerd', ['containerd']))).toBe(
-      'refused: edge-1 has no apt-get, and containerd in this bundle holds Debian packages',
+  test('a system without dpkg is refused before anything is sent', async () => {
+    const { ctx, steps } = sceneOn('edge-1', { rules: { 'edge-1': [['command -v dpkg', { exitCode: 1 }]] } })
+    expect(await failureOf(installPackages(ctx, 'containerd'))).toBe(
+      'refused: edge-1 has no dpkg, and containerd in this bundle holds Debian packages',
     )
     expect(steps).toHaveLength(1)
   })
 
   test('a bundle without the packages says so before anything is sent', async () => {
-    const { ctx, steps } = sceneOn('edge-1', { rules: { 'edge-1': apts } })
-    expect(await failureOf(installPackages(ctx, 'firewalls', ['nftables']))).toBe('bundle: the bundle has no firewalls')
+    const { ctx, steps } = sceneOn('edge-1', { rules: { 'edge-1': [['command -v dpkg', '/usr/bin/dpkg\n']] } })
+    expect(await failureOf(installPackages(ctx, 'firewalls'))).toBe('bundle: the bundle has no firewalls')
     expect(steps).toHaveLength(1)
   })
 
-  test("a package that apt cannot configure fails with apt's own words, and the delivered tar stays for the next try", async () => {
-    const stderr = 'E: Sub-process /usr/bin/dpkg returned an error code (1)\n'
+  test('what fails leaves the tar for the next try', async () => {
     const { ctx, steps } = sceneOn('edge-1', {
-      rules: { 'edge-1': [...apts, [/apt-get -q -y/, { stderr, exitCode: 100 }]] },
+      rules: { 'edge-1': [['command -v dpkg', ''], noPieces, [installs, { stderr: 'dpkg: error\n', exitCode: 1 }]] },
     })
-    expect(await failureOf(installPackages(ctx, 'containerd', ['containerd']))).toMatch(/^command: .*exit code 100$/)
-    expect(steps.at(-1)).toContain('install')
+    expect(await failureOf(installPackages(ctx, 'containerd'))).toMatch(/^command: .*exit code 1$/)
+    expect(steps.at(-1)).not.toContain('$ rm -f')
+  })
+})
+
+describe('the installation in a real shell, with a dpkg that answers', () => {
+  const locked = 'dpkg: error: dpkg frontend lock was locked by another process with pid 412'
+  /** `dpkg` is the body of a script that is given its own call's number in $n; waiting takes no time. */
+  async function install(dpkg: string) {
+    const root = temporaryFolder()
+    const { ctx, steps } = sceneOn('edge-1', {
+      rules: { 'edge-1': [['command -v dpkg', ''], noPieces, [installs, ''], [/^rm -f/, '']] },
+    })
+    await installPackages(ctx, 'containerd')
+    const script = steps.find((step) => installs.test(step.slice('edge-1$ '.length)))?.slice('edge-1$ '.length) ?? ''
+    const tool = (name: string, body: string) =>
+      Bun.write(`${root}/bin/${name}`, `#!/bin/bash\n${body}\n`).then(() =>
+        Bun.spawnSync(['chmod', '+x', `${root}/bin/${name}`]),
+      )
+    await tool(
+      'dpkg',
+      `echo x >> ${root}/calls; n=$(wc -l < ${root}/calls); echo "$DEBIAN_FRONTEND $*" >> ${root}/words; ${dpkg}`,
+    )
+    await tool('sleep', `echo "$1" >> ${root}/slept`)
+    await tool('tar', 'cd "$4" && touch runc.deb containerd.deb')
+    const text = `set -euo pipefail; PATH=${root}/bin:$PATH; ${script.replaceAll('/var/lib/', `${root}/var/lib/`)}`
+    const { exitCode, stderr } = Bun.spawnSync(['bash', '-c', text])
+    const lines = async (name: string) =>
+      (await Bun.file(`${root}/${name}`).exists()) ? (await Bun.file(`${root}/${name}`).text()).trim().split('\n') : []
+    const left = Bun.spawnSync(['find', `${root}/var`, '-name', '*.deb']).stdout.toString()
+    return {
+      exitCode,
+      stderr: stderr.toString(),
+      words: await lines('words'),
+      slept: (await lines('slept')).length,
+      left,
+    }
+  }
+
+  test('asks nobody anything, keeps changed settings, takes nothing back, and leaves nothing', async () => {
+    const { exitCode, words, left, slept } = await install('true')
+    expect({ exitCode, left, slept }).toEqual({ exitCode: 0, left: '', slept: 0 })
+    expect(words).toHaveLength(1)
+    expect(words[0]).toMatch(/^noninteractive .*--refuse-downgrade .*--force-confold .*containerd\.deb .*runc\.deb$/)
+  })
+
+  test("waits for the lock of the node's own updates", async () => {
+    const { exitCode, words, slept } = await install(`(( n > 3 )) || { echo '${locked}' >&2; exit 2; }`)
+    expect({ exitCode, calls: words.length, slept }).toEqual({ exitCode: 0, calls: 4, slept: 3 })
+  })
+
+  test("fails at once, with dpkg's own words, where waiting cures nothing", async () => {
+    const { exitCode, stderr, words, slept } = await install(
+      "echo 'dependency problems - leaving unconfigured' >&2; exit 1",
+    )
+    expect({ exitCode, calls: words.length, slept }).toEqual({ exitCode: 1, calls: 1, slept: 0 })
+    expect(stderr).toBe('dependency problems - leaving unconfigured\n')
   })
 })
 

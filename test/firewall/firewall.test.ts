@@ -5,6 +5,7 @@ import { ufw } from '../../lib/firewall/ufw.ts'
 import type { Rule } from '../../lib/host/scripted.ts'
 import { portName } from '../../lib/kubeedge/ports.ts'
 import { sceneOn } from '../tasks/context.ts'
+import { profileFile, profileRules, ufwStatus } from './fake-ufw.ts'
 
 const notFound = (name: string) => ({ stderr: `bash: line 1: ${name}: command not found\n`, exitCode: 127 })
 const on = (...master: Rule[]) => sceneOn('master', { rules: { master } })
@@ -14,55 +15,61 @@ const ports = [
   { port: 8472, protocol: 'udp', purpose: 'pod network (VXLAN)' },
 ] as const
 
+const isOff = { exitCode: 1 }
+
 test.each([
-  ['neither program', notFound('ufw'), notFound('firewall-cmd'), []],
-  ['ufw installed, but off', 'Status: inactive\n', notFound('firewall-cmd'), []],
-  ['ufw at work', 'Status: active\n\nTo  Action  From\n', notFound('firewall-cmd'), ['ufw']],
-  ['firewalld installed, but stopped', notFound('ufw'), { stderr: 'not running\n', exitCode: 252 }, []],
-  ['firewalld at work', notFound('ufw'), 'running\n', ['firewalld']],
-  ['both at work', 'Status: active\n', 'running\n', ['ufw', 'firewalld']],
-])('%s', async (_, ufwStatus, state, active) => {
-  const { ctx } = on(['ufw status', ufwStatus], ['firewall-cmd --state', state])
+  ['neither program', { exitCode: 2 }, notFound('firewall-cmd'), []],
+  ['ufw installed, but off', isOff, notFound('firewall-cmd'), []],
+  ['ufw at work', '', notFound('firewall-cmd'), ['ufw']],
+  ['firewalld installed, but stopped', isOff, { stderr: 'not running\n', exitCode: 252 }, []],
+  ['firewalld at work', isOff, 'running\n', ['firewalld']],
+  ['both at work', '', 'running\n', ['ufw', 'firewalld']],
+])('%s', async (_, ufwEnabled, state, active) => {
+  const { ctx } = on([/grep .*ENABLED=yes.* \/etc\/ufw\/ufw.conf/, ufwEnabled], ['firewall-cmd --state', state])
   expect((await activeFirewalls(ctx)).map(({ name }) => name)).toEqual(active)
 })
 
 describe('ufw', () => {
-  const status = (...lines: string[]) =>
-    `Status: active\n\nTo                         Action      From\n--                         ------      ----\n${lines.join('\n')}\n\n`
-  const closed = async (...lines: string[]) =>
-    (await ufw.closed(on(['ufw status', status(...lines)]).ctx, ports)).map(portName)
+  const closed = async (...rules: string[]) =>
+    (await ufw.closed(on(['ufw status verbose', ufwStatus(...rules)]).ctx, ports)).map(portName)
 
-  test('open is what everybody may reach', async () => {
+  test('open is what everybody may reach, through the profile or a rule of somebody else', async () => {
+    expect(
+      await closed('22/tcp (OpenSSH)           ALLOW IN    Anywhere', ...profileRules(['10000,10002/tcp', '8472/udp'])),
+    ).toEqual([])
     expect(
       await closed(
-        'OpenSSH                    ALLOW       Anywhere',
-        '10000/tcp                  ALLOW       Anywhere                   # kedge: CloudHub',
-        '10002/tcp                  ALLOW       Anywhere',
-        '8472/udp                   ALLOW       Anywhere',
-        '10000/tcp (v6)             ALLOW       Anywhere (v6)              # kedge: CloudHub',
+        '10000/tcp                  ALLOW IN    Anywhere                   # by hand',
+        ...profileRules(['10002/tcp', '8472/udp']),
       ),
     ).toEqual([])
   })
 
-  test('closed is what nobody, or only some, or only IPv6 may reach', async () => {
+  test('closed is what nobody, only some, or only IPv6 may reach, or another protocol or number', async () => {
+    const all = ports.map(portName)
+    expect(await closed()).toEqual(all)
     expect(
       await closed(
-        '10000/tcp                  DENY        Anywhere',
-        '10002/tcp                  ALLOW       192.168.23.0/24',
-        '8472/udp (v6)              ALLOW       Anywhere (v6)',
-        '110000/tcp                 ALLOW       Anywhere',
+        '10000/tcp                  DENY IN     Anywhere',
+        '10002/tcp                  ALLOW IN    192.168.23.0/24',
+        '8472/udp (v6)              ALLOW IN    Anywhere (v6)',
+        '8472/tcp                   ALLOW IN    Anywhere',
+        '110000,100020/tcp          ALLOW IN    Anywhere',
+        '10000,10002/tcp            ALLOW OUT   Anywhere',
       ),
-    ).toEqual(['10000/tcp', '10002/tcp', '8472/udp'])
-    expect(await closed()).toEqual(['10000/tcp', '10002/tcp', '8472/udp'])
+    ).toEqual(all)
+    expect(await closed(...profileRules(['10000/tcp', '8472/udp']))).toEqual(['10002/tcp'])
   })
 
-  test('opens one by one, and says why in a comment', async () => {
-    const { ctx, steps } = on([/^ufw allow/, 'Rule added\nRule added (v6)\n'])
-    await ufw.open(ctx, [ports[0], ports[2]])
-    expect(steps).toEqual([
-      "master$ ufw allow 10000/tcp comment 'kedge: CloudHub'",
-      "master$ ufw allow 8472/udp comment 'kedge: pod network (VXLAN)'",
-    ])
+  test('opens all in one profile and one rule, and tells a rule that is there of the new ports', async () => {
+    const { ctx, steps, file } = on([/^ufw/, 'Rule added\nRule added (v6)\n'])
+    await ufw.open(ctx, ports)
+    expect(steps).toEqual([`master$ write ${profileFile}`, 'master$ ufw app update kedge && ufw allow kedge'])
+    expect(file('master', profileFile)).toBe(`[kedge]
+title=kedge
+description=10000 CloudHub, 10002 CloudHub certificates, 8472 pod network (VXLAN)
+ports=10000,10002/tcp|8472/udp
+`)
   })
 })
 
@@ -87,11 +94,5 @@ describe('firewalld', () => {
       'master$ firewall-cmd --add-port=10000/tcp --add-port=8472/udp',
       'master$ firewall-cmd --permanent --add-port=10000/tcp --add-port=8472/udp',
     ])
-  })
-
-  test('is not asked to open nothing, which it answers with an error', async () => {
-    const { ctx, steps } = on()
-    await firewalld.open(ctx, [])
-    expect(steps).toEqual([])
   })
 })

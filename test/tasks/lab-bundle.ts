@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import type { Rule } from '../../lib/host/scripted.ts'
 import { makeBundle, type PieceToMake, sha256 } from '../bundle/make-bundle.ts'
 
 export const pauseImage = 'registry.k8s.io/pause:3.10'
@@ -29,3 +30,18 @@ export const sumLine = (name: string, path: string): string => `${sha256(name)} 
 
 /** Where a piece lies on a node once it is delivered. */
 export const delivered = (content: string): string => `/var/lib/kedge/pieces/${sha256(content)}`
+
+/** The question whether a node has a piece, and the piece's sha256 at its end. */
+const asksForPiece = /pieces\/\$1[\s\S]* kedge ([0-9a-f]{64})$/
+
+/** A node that has none of the pieces, neither sent nor on a disk. */
+export const noPieces: Rule = [asksForPiece, '']
+
+/** A node to which every piece was sent already. */
+export const allPieces: Rule = [
+  asksForPiece,
+  ({ command }) => `/var/lib/kedge/pieces/${asksForPiece.exec(command)?.[1]}\n`,
+]
+
+/** Steps without those questions. */
+export const changesOf = (steps: readonly string[]): string[] => steps.filter((step) => !asksForPiece.test(step))

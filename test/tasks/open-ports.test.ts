@@ -1,46 +1,62 @@
 import { expect, test } from 'bun:test'
 import type { Rule } from '../../lib/host/scripted.ts'
 import openPorts from '../../tasks/open-ports.ts'
-import { failureOf, sceneOn } from './context.ts'
+import { fakeUfw, profileFile, profileRules } from '../firewall/fake-ufw.ts'
+import { failureOf, type Scene, sceneOn } from './context.ts'
 
 const ports = ['10000/tcp', '10002/tcp', '10004/tcp', '6443/tcp', '10250/tcp', '8472/udp']
-const row = (port: string) => `${port.padEnd(26)} ALLOW       Anywhere                   # kedge\n`
-const ufwStatus = (open: readonly string[]) =>
-  `Status: active\n\nTo                         Action      From\n--                         ------      ----\n${open.map(row).join('')}`
+const byProtocol = ['10000,10002,10004,6443,10250/tcp', '8472/udp']
+const ufwOff: Rule = [/ufw\.conf/, { exitCode: 2 }]
 const noFirewalld: Rule = ['firewall-cmd --state', { exitCode: 127 }]
-const on = (...master: Rule[]) => sceneOn('master', { rules: { master } })
+
+function withUfw(present: readonly string[], ...more: Rule[]): Scene {
+  const scene: Scene = sceneOn('master', {
+    rules: { master: [...more, ...fakeUfw(() => scene.file('master', profileFile), ...present)] },
+  })
+  return scene
+}
 
 test('without a firewall nothing is closed, and nothing is done', async () => {
-  const { ctx, steps } = on(['ufw status', { exitCode: 127 }], noFirewalld)
+  const { ctx, steps } = sceneOn('master', { rules: { master: [ufwOff, noFirewalld] } })
   expect(await openPorts.check(ctx)).toEqual({ done: true })
   await openPorts.run(ctx)
-  expect(steps.join('\n')).not.toContain('allow')
+  expect(steps.filter((step) => !/ufw\.conf|--state/.test(step))).toEqual([])
 })
 
 test('says which firewall keeps which ports closed, in the order of the need', async () => {
-  const { ctx } = on(['ufw status', ufwStatus(['10002/tcp', '22/tcp'])], noFirewalld)
+  const { ctx } = withUfw(profileRules(['10002/tcp']), noFirewalld)
   expect(await openPorts.check(ctx)).toEqual({
     done: false,
     why: 'ufw keeps 10000/tcp, 10004/tcp, 6443/tcp, 10250/tcp, 8472/udp closed',
   })
 })
 
-test('opens those that are closed alone: a run that was cut off goes on where it was', async () => {
-  const open = new Set(['10000/tcp', '10002/tcp'])
-  const { ctx, steps } = on(['ufw status', () => ufwStatus([...open])], noFirewalld, [
-    /^ufw allow/,
-    ({ command }) => `${open.add(command.split(' ')[2] ?? '').size}`,
-  ])
+test.each([
+  ['nothing open', []],
+  ['some open by hand', ['10000/tcp                  ALLOW IN    Anywhere']],
+])('with %s the profile holds all ports, so that none is closed by opening another', async (_, present) => {
+  const { ctx, file } = withUfw(present, noFirewalld)
   await openPorts.run(ctx)
-  expect(steps.filter((step) => step.includes('allow')).map((step) => step.split(' ')[3])).toEqual(ports.slice(2))
+  expect(file('master', profileFile)).toContain(`ports=${byProtocol.join('|')}\n`)
   expect(await openPorts.check(ctx)).toEqual({ done: true })
 })
 
+test('a run that was cut off between the profile and its rule is made whole, a whole one is left alone', async () => {
+  const { ctx, steps } = withUfw([], noFirewalld)
+  await ctx.host.write(profileFile, '[kedge]\nports=10000/tcp\n')
+  expect((await openPorts.check(ctx)).done).toBe(false)
+  await openPorts.run(ctx)
+  expect(await openPorts.check(ctx)).toEqual({ done: true })
+  const before = steps.length
+  await openPorts.run(ctx)
+  expect(steps.slice(before).join('\n')).not.toMatch(/write|allow/)
+})
+
 test('with two firewalls each is asked and opened by itself', async () => {
-  const { ctx, steps } = on(
-    ['ufw status', ufwStatus(ports)],
+  const { ctx, steps } = withUfw(
+    profileRules(byProtocol),
     ['firewall-cmd --state', 'running\n'],
-    [/^firewall-cmd +--list-ports$/, '10000/tcp\n'],
+    [/^firewall-cmd +--list-ports$/, ['10000/tcp\n', '10000/tcp\n', `${ports.join(' ')}\n`]],
     ['firewall-cmd --permanent --list-ports', `${ports.join(' ')}\n`],
     [/add-port/, 'success\n'],
   )
@@ -49,15 +65,17 @@ test('with two firewalls each is asked and opened by itself', async () => {
     why: 'firewalld keeps 10002/tcp, 10004/tcp, 6443/tcp, 10250/tcp, 8472/udp closed',
   })
   await openPorts.run(ctx)
-  const flags = ports.slice(1).map((port) => `--add-port=${port}`)
+  const flags = ports.map((port) => `--add-port=${port}`)
   expect(steps.slice(-2)).toEqual([
     `master$ firewall-cmd ${flags.join(' ')}`,
     `master$ firewall-cmd --permanent ${flags.join(' ')}`,
   ])
+  expect(steps.join('\n')).not.toMatch(/write|ufw allow/)
+  expect(await openPorts.check(ctx)).toEqual({ done: true })
 })
 
 test('a firewall that refuses fails the task', async () => {
   const error = { stderr: 'ERROR: Could not load logging rules\n', exitCode: 1 }
-  const { ctx } = on(['ufw status', ufwStatus([])], noFirewalld, [/^ufw allow/, error])
-  expect(await failureOf(openPorts.run(ctx))).toMatch(/^command: “ufw allow 10000\/tcp .* exit code 1$/)
+  const { ctx } = withUfw([], noFirewalld, [/^ufw app/, error])
+  expect(await failureOf(openPorts.run(ctx))).toMatch(/^command: “ufw app update kedge .* exit code 1$/)
 })

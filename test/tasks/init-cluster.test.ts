@@ -1,0 +1,124 @@
+import { describe, expect, test } from 'bun:test'
+import { initConfig } from '../../lib/distribution/kubeadm-config.ts'
+import type { Rule } from '../../lib/host/scripted.ts'
+import initCluster from '../../tasks/init-cluster.ts'
+import { failureOf, sceneOn } from './context.ts'
+
+const begun = '/var/lib/kedge/kubeadm-begun'
+const done = '/var/lib/kedge/kubeadm-done'
+const sign = '/etc/kubernetes/manifests/kube-apiserver.yaml'
+const initFile = '/var/lib/kedge/kubeadm-init.json'
+
+/** A control plane on which these paths exist; kubeadm and reset change that. */
+function master(paths: readonly string[], health: Rule[1] = 'ok', ...more: Rule[]) {
+  const there = new Set(paths)
+  const admin = '/etc/kubernetes/admin.conf'
+  const rules: Rule[] = [
+    ...more,
+    [`test -s ${admin}`, () => ({ exitCode: there.has(admin) ? 0 : 1 })],
+    [
+      /^test -e (\S+)$/,
+      ({ command }) => ({ exitCode: there.has(command.slice(8)) || written(command.slice(8)) ? 0 : 1 }),
+    ],
+    [/get --raw \/healthz/, health],
+    [/^kubeadm init/, () => `${there.add(sign).add(admin).size}`],
+    ['kubeadm reset --force', () => `${there.delete(sign)}${there.delete(admin)}`],
+    [/^rm|^systemctl restart kubelet/, ''],
+  ]
+  const scene = sceneOn('master', { rules: { master: rules } })
+  const written = (path: string) => scene.host('master').files.has(path)
+  const changes = () => scene.steps.filter((step) => !/\$ (test|kubectl)/.test(step)).map((step) => step.slice(8))
+  return { ...scene, changes }
+}
+const admin = '/etc/kubernetes/admin.conf'
+const refusedConnection = {
+  stderr:
+    'E1121 memcache.go:265] couldn’t get current server API group list\nThe connection to the server 192.168.23.10:6443 was refused - did you specify the right host or port?\n',
+  exitCode: 1,
+}
+
+describe('check', () => {
+  test.each([
+    ['nothing there', [], 'ok', 'there is no control plane'],
+    [
+      'stopped',
+      [admin, sign, begun, done],
+      refusedConnection,
+      'the API server does not answer: The connection to the server 192.168.23.10:6443 was refused - did you specify the right host or port?',
+    ],
+    [
+      'unwell',
+      [admin, sign, begun, done],
+      { stderr: 'Error from server (InternalError)\n', exitCode: 1 },
+      'the API server does not answer: Error from server (InternalError)',
+    ],
+    [
+      'half-made: it answers, but kubeadm was cut off before its add-ons',
+      [admin, sign, begun],
+      'ok',
+      'kubeadm init did not come to its end',
+    ],
+  ])('%s', async (_, paths, health, why) =>
+    expect(await initCluster.check(master(paths, health).ctx)).toEqual({ done: false, why }),
+  )
+  test('done', async () =>
+    expect(await initCluster.check(master([admin, sign, begun, done]).ctx)).toEqual({ done: true }))
+})
+
+describe('run', () => {
+  const afresh = [
+    `write ${initFile}`,
+    `write ${begun}`,
+    `kubeadm init --config ${initFile} --skip-token-print`,
+    `write ${done}`,
+  ]
+
+  test('from nothing: the file, the mark, kubeadm without printing its token, the other mark', async () => {
+    const { ctx, changes, file, mode } = master([])
+    await initCluster.run(ctx)
+    expect(changes()).toEqual(afresh)
+    expect(file('master', initFile)).toBe(initConfig(ctx.topology, ctx.node, 'unix:///run/containerd/containerd.sock'))
+    expect(mode('master', initFile)).toBe('600')
+    expect(await initCluster.check(ctx)).toEqual({ done: true })
+  })
+
+  test.each([
+    ['with an API server', [begun, sign, admin]],
+    ['in its first phases, of which its pre-flight would refuse what is there', [begun]],
+  ])('after one that was cut off %s: reset, then from nothing', async (_, paths) => {
+    const { ctx, changes, said } = master(paths)
+    await initCluster.run(ctx)
+    expect(said).toEqual(['an earlier attempt was cut off: kubeadm reset'])
+    expect(changes()).toEqual([
+      'kubeadm reset --force',
+      'rm -rf /etc/cni/net.d/*flannel* /var/lib/etcd/member',
+      ...afresh,
+    ])
+    expect(await initCluster.check(ctx)).toEqual({ done: true })
+  })
+
+  test("somebody else's cluster is refused, and nothing of it is touched", async () => {
+    const { ctx, changes } = master([sign, admin])
+    expect(await failureOf(initCluster.run(ctx))).toBe(
+      `refused: master is part of a Kubernetes cluster that kedge did not make (${sign})`,
+    )
+    expect(changes()).toEqual([])
+  })
+
+  test('a finished one is never reset, however ill: the kubelet is restarted until the API server answers', async () => {
+    const { ctx, changes, sleeps } = master([admin, sign, begun, done], [refusedConnection, refusedConnection, 'ok'])
+    await initCluster.run(ctx)
+    expect(changes()).toEqual(['systemctl restart kubelet'])
+    expect(sleeps).toEqual([2, 2])
+  })
+
+  test('a kubeadm that fails leaves its mark, so that the next attempt may reset', async () => {
+    const { ctx, file } = master([], 'ok', [
+      /^kubeadm init/,
+      { stderr: '[ERROR Port-6443]: Port 6443 is in use\n', exitCode: 1 },
+    ])
+    expect(await failureOf(initCluster.run(ctx))).toMatch(/^command: “kubeadm init/)
+    expect(file('master', begun)).toBe('')
+    expect(file('master', done)).toBeUndefined()
+  })
+})

@@ -1,0 +1,155 @@
+import { describe, expect, test } from 'bun:test'
+import type { Rule } from '../../lib/host/scripted.ts'
+import joinWorker from '../../tasks/join-worker.ts'
+import { nodeJson } from '../distribution/kubectl-answers.ts'
+import { failureOf, sceneOn } from './context.ts'
+
+const begun = '/var/lib/kedge/kubeadm-begun'
+const done = '/var/lib/kedge/kubeadm-done'
+const sign = '/etc/kubernetes/kubelet.conf'
+const joinFile = '/var/lib/kedge/kubeadm-join.json'
+const token = 'x7q2ab.4k0p9z8y7w6v5u4t'
+const printed = `kubeadm join 192.168.23.10:6443 --token ${token} --discovery-token-ca-cert-hash sha256:${'5e'.repeat(32)} \n`
+
+type World = { paths: string[]; node?: string; join?: Rule[1]; create?: Rule[1] }
+function worker({ paths, node = '', join, create = printed }: World) {
+  const there = new Set(paths)
+  let object = node
+  const seen: string[] = []
+  const scene = sceneOn('worker', {
+    rules: {
+      worker: [
+        [
+          /^test -e /,
+          ({ command }) => ({
+            exitCode: there.has(command.slice(8)) || scene.host('worker').files.has(command.slice(8)) ? 0 : 1,
+          }),
+        ],
+        [
+          /^kubeadm join/,
+          join ??
+            (() => {
+              seen.push(scene.file('worker', joinFile) ?? '', scene.mode('worker', joinFile) ?? '')
+              object = nodeJson({ name: 'worker', ready: 'False', message: 'cni plugin not initialized' })
+              return 'This node has joined the cluster\n'
+            }),
+        ],
+        ['kubeadm reset --force', () => `${there.delete(sign)}`],
+        [/^rm|^systemctl restart kubelet/, ''],
+      ],
+      master: [
+        [/get node worker/, () => object],
+        [/kubeadm token create/, create],
+      ],
+    },
+    onSleep: () => {
+      object = nodeJson({ name: 'worker' })
+    },
+  })
+  const changes = () => scene.steps.filter((step) => !/\$ test|get node/.test(step))
+  return { ...scene, seen, changes }
+}
+
+describe('check', () => {
+  test.each([
+    ['not in the cluster', [], '', 'node worker is not in the cluster'],
+    [
+      'not Ready',
+      [done],
+      nodeJson({ name: 'worker', ready: 'False', message: 'cni plugin not initialized' }),
+      'node worker is not Ready: cni plugin not initialized',
+    ],
+    [
+      'half-made: Ready, but kubeadm was cut off',
+      [begun],
+      nodeJson({ name: 'worker' }),
+      'kubeadm join did not come to its end',
+    ],
+  ])('%s', async (_, paths, node, why) =>
+    expect(await joinWorker.check(worker({ paths, node }).ctx)).toEqual({ done: false, why }),
+  )
+  test('done', async () =>
+    expect(await joinWorker.check(worker({ paths: [done], node: nodeJson({ name: 'worker' }) }).ctx)).toEqual({
+      done: true,
+    }))
+})
+
+describe('run', () => {
+  const afresh = [
+    'master$ KUBECONFIG=/etc/kubernetes/admin.conf kubeadm token create --ttl 30m --print-join-command',
+    `worker$ write ${begun}`,
+    `worker$ write ${joinFile}`,
+    `worker$ kubeadm join --config ${joinFile}`,
+    `worker$ rm -f ${joinFile}`,
+    `worker$ write ${done}`,
+  ]
+
+  test('a token for this join alone, in a file that only root reads and that is gone afterwards; then Ready', async () => {
+    const { ctx, changes, seen, sleeps } = worker({ paths: [] })
+    await joinWorker.run(ctx)
+    expect(changes()).toEqual(afresh)
+    expect(JSON.parse(seen[0] ?? '').discovery.bootstrapToken).toEqual({
+      apiServerEndpoint: '192.168.23.10:6443',
+      token,
+      caCertHashes: [`sha256:${'5e'.repeat(32)}`],
+    })
+    expect(seen[1]).toBe('600')
+    expect(sleeps).toEqual([2])
+    expect(await joinWorker.check(ctx)).toEqual({ done: true })
+  })
+
+  test('the token is in no command and in no line of the log', async () => {
+    const { ctx, log, host } = worker({ paths: [] })
+    await joinWorker.run(ctx)
+    expect([...log, ...host('master').commands, ...host('worker').commands].join('\n')).not.toContain(token.slice(8))
+  })
+
+  test.each([
+    ['with a kubelet.conf', [begun, sign]],
+    ['before it, with a CA file that pre-flight would refuse', [begun]],
+  ])('after one that was cut off %s: reset first', async (_, paths) => {
+    const { ctx, changes } = worker({ paths })
+    await joinWorker.run(ctx)
+    expect(changes()).toEqual([
+      'worker$ kubeadm reset --force',
+      'worker$ rm -rf /etc/cni/net.d/*flannel* /var/lib/etcd/member',
+      ...afresh,
+    ])
+  })
+
+  test("another cluster's worker is refused untouched, before a token is made", async () => {
+    const { ctx, changes } = worker({ paths: [sign] })
+    expect(await failureOf(joinWorker.run(ctx))).toStartWith(
+      'refused: worker is part of a Kubernetes cluster that kedge did not make',
+    )
+    expect(changes()).toEqual([])
+  })
+
+  test('a join that fails takes the file with the token away all the same, and has not come to its end', async () => {
+    const { ctx, changes, file } = worker({
+      paths: [],
+      join: { stderr: 'error execution phase preflight\n', exitCode: 1 },
+    })
+    expect(await failureOf(joinWorker.run(ctx))).toBe(
+      `command: “kubeadm join --config ${joinFile}” ended with exit code 1`,
+    )
+    expect(changes().at(-1)).toBe(`worker$ rm -f ${joinFile}`)
+    expect(file('worker', done)).toBeUndefined()
+  })
+
+  test('a finished join is never done again', async () => {
+    const { ctx, changes } = worker({ paths: [done, begun, sign] })
+    await joinWorker.run(ctx)
+    expect(changes()).toEqual(['worker$ systemctl restart kubelet'])
+  })
+
+  test('a kubeadm that prints warnings and a wrapped command is understood; one that prints none is not', async () => {
+    const wrapped = `W1121 10:00:00 version.go:109] falling back to the local client version: v1.32.10\n${printed.replace(' --discovery', ' \\\n\t--discovery')}`
+    const { ctx, seen } = worker({ paths: [], create: wrapped })
+    await joinWorker.run(ctx)
+    expect(JSON.parse(seen[0] ?? '').discovery.bootstrapToken.token).toBe(token)
+    expect(await failureOf(joinWorker.run(worker({ paths: [], create: '' }).ctx))).toContain(
+      'kubeadm printed no join command',
+    )
+  })
+})

@@ -1,0 +1,94 @@
+import { expect, test } from 'bun:test'
+import type { Rule } from '../../lib/host/scripted.ts'
+import loadImages from '../../tasks/load-images.ts'
+import { failureOf, sceneOn } from './context.ts'
+import { allPieces, changesOf, delivered, noPieces, pauseImage } from './lab-bundle.ts'
+
+const edgeImage = 'docker.io/kubeedge/installation-package:v1.23.1'
+const names = (images: readonly string[]) => images.map((image) => `${image}\n`).join('')
+const containerd = (present: readonly string[], ...more: Rule[]): Rule[] => [
+  ['ctr -n k8s.io images ls -q', () => names(present)],
+  ...more,
+]
+
+test.each([
+  [
+    'master',
+    [
+      pauseImage,
+      'registry.k8s.io/kube-apiserver:v1.32.10',
+      'docker.io/flannel/flannel:v0.27.0',
+      'docker.io/kubeedge/iptables-manager:v1.23.1',
+    ],
+  ],
+  ['worker', [pauseImage, 'docker.io/flannel/flannel:v0.27.0']],
+  ['edge-1', [pauseImage, edgeImage]],
+])('%s needs the images of its role and those of everybody, for its architecture', async (node, wanted) => {
+  const { ctx } = sceneOn(node, { rules: { [node]: containerd([]) } })
+  expect(await loadImages.check(ctx)).toEqual({ done: false, why: `not imported: ${wanted.join(', ')}` })
+  const full = sceneOn(node, { rules: { [node]: containerd([...wanted, 'docker.io/library/other:1']) } })
+  expect(await loadImages.check(full.ctx)).toEqual({ done: true })
+})
+
+test('a name counts whole: another tag, registry or a digest is another image', async () => {
+  const near = ['registry.k8s.io/pause:3.1', 'pause:3.10', `${pauseImage}@sha256:00`, `mirror/${pauseImage}`]
+  const { ctx } = sceneOn('edge-1', { rules: { 'edge-1': containerd([...near, edgeImage]) } })
+  expect(await loadImages.check(ctx)).toEqual({ done: false, why: `not imported: ${pauseImage}` })
+})
+
+test("each missing image is sent, imported into the CRI's namespace, and taken off the disk", async () => {
+  const present = [pauseImage]
+  const path = delivered(edgeImage)
+  const rules = containerd(present, noPieces, [/images import/, () => `${present.push(edgeImage)}`], [/^rm/, ''])
+  const { ctx, steps } = sceneOn('edge-1', { rules: { 'edge-1': rules } })
+  await loadImages.run(ctx)
+  expect(changesOf(steps).slice(1)).toEqual([
+    `edge-1$ put ${path}`,
+    `edge-1$ ctr -n k8s.io images import ${path}`,
+    `edge-1$ rm -f ${path}`,
+  ])
+  expect(await loadImages.check(ctx)).toEqual({ done: true })
+})
+
+test('a run that was cut off between sending and importing does not send again', async () => {
+  const rules = containerd([pauseImage], allPieces, [/^ctr|^rm/, ''])
+  const { ctx, steps } = sceneOn('edge-1', { rules: { 'edge-1': rules } })
+  await loadImages.run(ctx)
+  expect(steps.join('\n')).not.toContain(' put ')
+  expect(steps.join('\n')).toContain('images import')
+})
+
+test('an archive that carries another name than the manifest says stays pending', async () => {
+  const { ctx } = sceneOn('edge-1', {
+    rules: { 'edge-1': containerd([edgeImage], noPieces, [/images import|^rm/, '']) },
+  })
+  await loadImages.run(ctx)
+  expect(await loadImages.check(ctx)).toEqual({ done: false, why: `not imported: ${pauseImage}` })
+})
+
+test('an archive that cannot be read fails, and stays for a look at it', async () => {
+  const broken = { stderr: 'ctr: archive/tar: invalid tar header\n', exitCode: 1 }
+  const { ctx, steps } = sceneOn('edge-1', { rules: { 'edge-1': containerd([], allPieces, [/import/, broken]) } })
+  expect(await failureOf(loadImages.run(ctx))).toMatch(/^command: “ctr -n k8s.io images import .*exit code 1$/)
+  expect(steps.at(-1)).not.toContain('rm')
+})
+
+test('CRI-O: names as the CRI tells them, imported under the name of the manifest', async () => {
+  const images = [
+    { id: 'sha256:1', repoTags: [pauseImage], repoDigests: [], size: '742092' },
+    { id: 'sha256:2', repoTags: [], repoDigests: ['docker.io/library/untagged@sha256:2'] },
+  ]
+  const { ctx, steps } = sceneOn('edge-2', {
+    rules: {
+      'edge-2': [[/^crictl/, JSON.stringify({ images })], allPieces, [/^skopeo|^rm/, '']],
+    },
+  })
+  expect(await loadImages.check(ctx)).toEqual({ done: false, why: `not imported: ${edgeImage}` })
+  await loadImages.run(ctx)
+  const path = delivered(edgeImage)
+  expect(changesOf(steps).slice(2)).toEqual([
+    `edge-2$ skopeo copy docker-archive:${path} containers-storage:${edgeImage}`,
+    `edge-2$ rm -f ${path}`,
+  ])
+  expect(steps[0]).toBe('edge-2$ crictl --runtime-endpoint unix:///var/run/crio/crio.sock images -o json')
+})
