@@ -1,3 +1,4 @@
+import { linesOf } from '../lib/host/lines-of.ts'
 import { doneIf, task } from '../lib/task/task.ts'
 
 /** Kubernetes refuses to start with swap on, and the scheduler's promises are void with it. */
@@ -6,8 +7,8 @@ export default task({
   step: 3,
 
   async check({ $ }) {
-    const active = (await $`swapon --noheadings --show=NAME`).lines()
-    const atBoot = (await $`test ! -e /etc/fstab || awk '!/^[[:space:]]*#/ && $3 == "swap"' /etc/fstab`).lines()
+    const active = linesOf(await $`swapon --noheadings --show=NAME`)
+    const atBoot = linesOf(await $`test ! -e /etc/fstab || awk '!/^[[:space:]]*#/ && $3 == "swap"' /etc/fstab`)
     return doneIf(active.length + atBoot.length === 0, `swap on: ${active.join(', ') || 'in /etc/fstab'}`)
   },
 

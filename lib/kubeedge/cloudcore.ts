@@ -1,5 +1,6 @@
 import { type Cluster, clusterOf } from '../distribution/cluster.ts'
 import { distributionOf } from '../distribution/distribution.ts'
+import { linesOf } from '../host/lines-of.ts'
 import { type Check, doneIf, pending, type TaskContext } from '../task/task.ts'
 import { untilDone } from '../task/until-done.ts'
 import { advertiseAddresses } from '../topology/addresses.ts'
@@ -35,7 +36,7 @@ async function answersEverywhere({ $, topology }: TaskContext): Promise<Check> {
   const silent = await $`for target in ${targets}; do
   timeout 5 bash -c "exec 3<>/dev/tcp/$target" 2>/dev/null || echo "$target"
 done`
-  const names = silent.lines().map((target) => target.replace('/', ':'))
+  const names = linesOf(silent).map((target) => target.replace('/', ':'))
   return doneIf(names.length === 0, `CloudCore does not answer on ${names.join(', ')}`)
 }
 

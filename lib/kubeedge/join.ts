@@ -1,4 +1,5 @@
 import { TaskError } from '../event/failure.ts'
+import { linesOf } from '../host/lines-of.ts'
 import { runtimeOf } from '../runtime/runtime.ts'
 import type { TaskContext } from '../task/task.ts'
 import { addressToCloud, cloudcoreAddress } from '../topology/addresses.ts'
@@ -62,7 +63,7 @@ async function mustReach({ $, node }: TaskContext, cloudcore: string): Promise<v
   const silent = await $`for port in ${ports}; do
   timeout 5 bash -c "exec 3<>/dev/tcp/${cloudcore}/$port" 2>/dev/null || echo "$port"
 done`
-  const closed = silent.lines()
+  const closed = linesOf(silent)
   if (closed.length === 0) return
   throw new TaskError({
     kind: 'command',

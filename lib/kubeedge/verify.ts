@@ -1,5 +1,6 @@
 import { type Cluster, clusterOf, type NodeObject, whyNotReady } from '../distribution/cluster.ts'
 import { nameOf, unguardedDaemonSets } from '../distribution/edge-guard.ts'
+import { linesOf } from '../host/lines-of.ts'
 import { runtimeOf } from '../runtime/runtime.ts'
 import type { TaskContext } from '../task/task.ts'
 import { cloudcoreAddress } from '../topology/addresses.ts'
@@ -68,7 +69,7 @@ async function nothingOnEdges(ctx: TaskContext, cluster: Cluster): Promise<Findi
 export async function edgeFindings(ctx: TaskContext): Promise<readonly Finding[]> {
   const { $, node, topology } = ctx
   const address = cloudcoreAddress(topology, node)
-  const swap = (await $`swapon --noheadings --show=NAME`).lines()
+  const swap = linesOf(await $`swapon --noheadings --show=NAME`)
   const configured = await runtimeOf(ctx).checkConfigured(ctx)
   const driver = (await $`grep -E 'cgroupDriver: ' /etc/kubeedge/config/edgecore.yaml`.nothrow()).stdout.trim()
   const findings: Finding[] = [

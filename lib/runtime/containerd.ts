@@ -1,4 +1,5 @@
 import { installPackages, missingPackages } from '../bundle/os-packages.ts'
+import { linesOf } from '../host/lines-of.ts'
 import { doneIf, firstPending, pending, type TaskContext } from '../task/task.ts'
 import { checkCniFolder, setUpCniFolder } from './cni-folder.ts'
 import type { Runtime } from './runtime.ts'
@@ -66,7 +67,7 @@ export const containerd: Runtime = {
   },
 
   async imageNames({ $ }) {
-    return (await $`ctr -n k8s.io images ls -q`).lines()
+    return linesOf(await $`ctr -n k8s.io images ls -q`)
   },
 
   async importImage({ $ }, archivePath) {
