@@ -43,7 +43,6 @@ const homes: Readonly<Record<string, readonly string[]>> = {
   yaml: ['lib/topology'],
   ajv: ['lib/topology', 'build'],
   typebox: ['lib/topology'],
-  'ipaddr.js': ['lib/topology'],
   zx: ['lib/host'],
   ssh2: ['lib/host'],
   'bun:sqlite': ['lib/event'],
