@@ -1,0 +1,117 @@
+import type { Rule } from '../../lib/host/scripted.ts'
+import { edgeJson, edgeLabels, type NodeAnswer } from '../distribution/kubectl-answers.ts'
+import { caHash, caSecret, secretJson, tokenOf } from '../kubeedge/make-token.ts'
+import { type Scene, sceneOn } from './context.ts'
+
+export const tokenFile = '/var/lib/kedge/edge-token'
+export const cniFile = '/etc/cni/net.d/10-kedge.conflist'
+export const goodToken = tokenOf(caHash, new Date(Date.now() + 20 * 3600_000))
+
+/** What may be found of a join, on the edge and in the cluster. */
+export type EdgeParts = {
+  readonly service: 'active' | 'inactive' | 'failed'
+  readonly certificates: boolean
+  readonly leftovers: boolean
+  readonly node: 'absent' | 'ready' | 'not ready'
+  readonly token: boolean
+}
+
+/** edge-1 with keadm's manners: a join refuses what an earlier one left, and needs its token in the file. */
+export function fakeEdge(parts: EdgeParts, node: Partial<NodeAnswer> = {}, before: readonly Rule[] = []) {
+  let { service, certificates, leftovers } = parts
+  let object: Partial<NodeAnswer> | undefined =
+    parts.node === 'absent' ? undefined : { ...node, ready: parts.node === 'ready' ? 'True' : 'Unknown' }
+  const refuse = (stderr: string) => ({ stderr: `${stderr}\n`, exitCode: 1 })
+
+  const join = () => {
+    if (!scene.file('edge-1', tokenFile)) return refuse('token is empty')
+    if (service === 'active') return refuse('EdgeCore is already running')
+    if (leftovers) return refuse('/etc/kubeedge is not empty')
+    if (object) return refuse('a node with the name edge-1 already exists')
+    service = 'active'
+    certificates = leftovers = true
+    object = { labels: edgeLabels, ...node, ready: 'False', message: 'cni plugin not initialized' }
+    return 'KubeEdge edgecore is running, For logs visit: journalctl -u edgecore.service -xe\n'
+  }
+  const scene: Scene = sceneOn('edge-1', {
+    files: { 'edge-1': parts.token ? { [tokenFile]: goodToken } : {} },
+    rules: {
+      'edge-1': [
+        ...before,
+        ['systemctl is-active edgecore', () => ({ stdout: `${service}\n`, exitCode: service === 'active' ? 0 : 3 })],
+        [/^test -s \/etc\/kubeedge\/ca\/rootCA.crt/, () => ({ exitCode: certificates ? 0 : 1 })],
+        [/^ls -A \/etc\/kubeedge/, () => (leftovers ? 'ca\ncerts\nconfig\n' : '')],
+        [/^for port in/, ''],
+        ['ip -o -4 address show', addresses],
+        [/^keadm join /, join],
+        [
+          'keadm reset edge --force',
+          () => {
+            service = 'inactive'
+            certificates = false
+            return refuse('lstat /var/lib/edged: no such file or directory')
+          },
+        ],
+        [
+          /^systemctl disable --now edgecore[\s\S]*rm -rf \/etc\/kubeedge /,
+          () => {
+            service = 'inactive'
+            certificates = leftovers = false
+            return ''
+          },
+        ],
+        [
+          'systemctl enable --now edgecore',
+          () => {
+            service = 'active'
+            return ''
+          },
+        ],
+        [
+          `rm -f ${tokenFile}`,
+          () => {
+            ;(scene.host('edge-1').files as Map<string, unknown>).delete(tokenFile)
+            return ''
+          },
+        ],
+      ],
+      master: [
+        [/get node edge-1 /, () => (object ? edgeJson(object) : '')],
+        [/get -n kubeedge secret tokensecret /, secretJson('tokensecret', { tokendata: goodToken })],
+        [/get -n kubeedge secret casecret /, caSecret],
+        [
+          / delete node edge-1 --ignore-not-found$/,
+          () => {
+            object = undefined
+            return ''
+          },
+        ],
+        [
+          / label node edge-1 --overwrite /,
+          ({ command }) => {
+            const labels = command
+              .split('--overwrite ')[1]
+              ?.split(' ')
+              .map((word) => word.replaceAll("'", '').split('='))
+            object = { ...object, labels: { ...object?.labels, ...Object.fromEntries(labels ?? []) } }
+            return 'node/edge-1 labeled\n'
+          },
+        ],
+      ],
+    },
+    // The node comes to rest as soon as somebody waits, if its runtime has a pod network.
+    onSleep: () => {
+      if (object && scene.file('edge-1', cniFile)) object = { ...object, ready: 'True' }
+    },
+  })
+  const changes = () =>
+    scene.steps
+      .filter((step) => !/is-active|\$ test |\$ ls |\$ for port| get |\$ ip -o/.test(step))
+      .map((step) => step.replace(/kubectl --kubeconfig=\S+/, 'kubectl'))
+  return { ...scene, changes }
+}
+
+const addresses = `1: lo    inet 127.0.0.1/8 scope host lo\\       valid_lft forever preferred_lft forever
+2: ens3    inet 192.168.22.21/24 brd 192.168.22.255 scope global ens3\\       valid_lft forever preferred_lft forever
+3: ens4    inet 192.168.24.2/30 brd 192.168.24.3 scope global ens4\\       valid_lft forever preferred_lft forever
+`

@@ -1,0 +1,179 @@
+import { describe, expect, test } from 'bun:test'
+import { edgeNetwork } from '../../lib/kubeedge/edge-network.ts'
+import joinEdge from '../../tasks/join-edge.ts'
+import { edgeLabels } from '../distribution/kubectl-answers.ts'
+import { failureOf, sceneOn } from './context.ts'
+import { cniFile, type EdgeParts, fakeEdge, goodToken, tokenFile } from './fake-edge.ts'
+
+const nothing: EdgeParts = { service: 'inactive', certificates: false, leftovers: false, node: 'absent', token: true }
+const joined: EdgeParts = { service: 'active', certificates: true, leftovers: true, node: 'ready', token: false }
+const network = edgeNetwork('10.244.3.0/24')
+
+describe('check', () => {
+  const verdict = async (parts: EdgeParts, node = {}, cni: string | undefined = network) => {
+    const { ctx } = fakeEdge(parts, node)
+    if (cni) await ctx.host.write(cniFile, cni)
+    return joinEdge.check(ctx)
+  }
+  test('done', async () => expect(await verdict(joined)).toEqual({ done: true }))
+  test.each<[string, Partial<EdgeParts>, object, string | undefined, string]>([
+    ['never joined', nothing, {}, '', 'not joined'],
+    ['joined once, stopped', { service: 'failed' }, {}, network, 'edgecore is not running'],
+    ['running, waiting for certificates', { certificates: false }, {}, network, 'edgecore has no certificates yet'],
+    ['not in the cluster', { node: 'absent' }, {}, network, 'node edge-1 is not in the cluster'],
+    [
+      'cut off',
+      { node: 'not ready' },
+      { message: 'Kubelet stopped posting node status.' },
+      network,
+      'node edge-1 is not Ready: Kubelet stopped posting node status.',
+    ],
+    [
+      'of another version',
+      {},
+      { version: 'v1.32.10-kubeedge-v1.23.10' },
+      network,
+      'node edge-1 reports version v1.32.10-kubeedge-v1.23.10, not …-kubeedge-v1.23.1',
+    ],
+    [
+      'half-made: Ready through a pod network that is not its own',
+      {},
+      {},
+      edgeNetwork('10.244.9.0/24'),
+      `${cniFile} is not what kedge writes`,
+    ],
+    [
+      'half-made: without its labels',
+      {},
+      { labels: { ...edgeLabels, site: 'lab-6' } },
+      network,
+      'node edge-1 lacks the labels device=camera, site=lab-7',
+    ],
+  ])('%s', async (_, parts, node, cni, why) =>
+    expect(await verdict({ ...joined, ...parts }, node, cni)).toEqual({ done: false, why }),
+  )
+})
+
+describe('run', () => {
+  const flags =
+    '--cloudcore-ipport=192.168.24.1:10000 --edgenode-name=edge-1 --kubeedge-version=v1.23.1 --cgroupdriver=systemd --remote-runtime-endpoint=unix:///run/containerd/containerd.sock --set=modules.edgeStream.enable=true,modules.eventBus.mqttMode=0,modules.edged.customInterfaceName=ens4 --labels=device=camera,site=lab-7'
+  const afresh = [
+    `edge-1$ keadm join --token="$(cat ${tokenFile})" ${flags}`,
+    `edge-1$ rm -f ${tokenFile}`,
+    `edge-1$ write ${cniFile}`,
+    'master$ kubectl label node edge-1 --overwrite device=camera site=lab-7',
+  ]
+  const plain = (steps: readonly string[]) => steps.map((step) => step.replaceAll("'", ''))
+
+  test('from nothing: join on its own LAN and NIC, its pod network, its labels, Ready', async () => {
+    const { ctx, changes, file, sleeps } = fakeEdge(nothing)
+    await joinEdge.run(ctx)
+    expect(plain(changes())).toEqual(afresh)
+    expect(file('edge-1', cniFile)).toBe(network)
+    expect(file('edge-1', tokenFile)).toBeUndefined()
+    expect(sleeps).toEqual([2])
+    expect(await joinEdge.check(ctx)).toEqual({ done: true })
+  })
+
+  test('the ports are asked from the edge before keadm is, which would say “timed out” minutes later', async () => {
+    const { ctx, changes, steps } = fakeEdge(nothing, {}, [[/^for port in/, '10002\n10004\n']])
+    expect(await failureOf(joinEdge.run(ctx))).toBe(
+      'command: edge-1 does not reach CloudCore on 192.168.24.1, port 10002, 10004',
+    )
+    expect(changes()).toEqual([])
+    expect(steps.at(-1)).toContain('for port in 10000 10002 10004;')
+    expect(steps.at(-1)).toContain('/dev/tcp/192.168.24.1/$port')
+  })
+
+  test('the token is in no command and in no line of the log', async () => {
+    const { ctx, log, host } = fakeEdge({ ...nothing, token: false })
+    await joinEdge.run(ctx)
+    const all = [...log, ...host('edge-1').commands, ...host('master').commands].join('\n')
+    for (const part of goodToken.split('.')) expect(all).not.toContain(part)
+    expect(all).not.toContain(Buffer.from(goodToken).toString('base64'))
+  })
+
+  const every = <T>(...values: T[]) => values
+  const states = every('active', 'inactive', 'failed' as const).flatMap((service) =>
+    every(true, false).flatMap((certificates) =>
+      every(true, false).flatMap((leftovers) =>
+        every('absent', 'ready', 'not ready' as const).flatMap((node) =>
+          every(true, false).map(
+            (token) => ({ service, certificates, leftovers: leftovers || certificates, node, token }) as EdgeParts,
+          ),
+        ),
+      ),
+    ),
+  )
+
+  test(`from each of ${states.length} states that a cut-off join may leave, it comes to the same end`, async () => {
+    for (const state of states) {
+      const { ctx, changes } = fakeEdge(state)
+      const place = JSON.stringify(state)
+      // Ready in the cluster, and not from here: another machine has the name.
+      if (state.node === 'ready' && state.service !== 'active' && !state.certificates) {
+        expect(await failureOf(joinEdge.run(ctx)), place).toBe(
+          'refused: the cluster has a node edge-1 that is Ready, and it is not this machine',
+        )
+        expect(changes(), place).toEqual([])
+        continue
+      }
+      expect(await failureOf(joinEdge.run(ctx)), place).toBe('no failure')
+      expect(await joinEdge.check(ctx), place).toEqual({ done: true })
+      const joins = changes().filter((step) => step.includes('keadm join')).length
+      expect(joins, place).toBe(state.certificates && state.node !== 'absent' ? 0 : 1)
+    }
+  })
+
+  test('a finished join that was stopped is started, not repeated', async () => {
+    const { ctx, changes } = fakeEdge({ ...joined, service: 'inactive' })
+    await joinEdge.run(ctx)
+    expect(changes()).toEqual([
+      'edge-1$ systemctl enable --now edgecore',
+      `edge-1$ rm -f ${tokenFile}`,
+      `edge-1$ write ${cniFile}`,
+    ])
+  })
+
+  test("a half-made join is taken back whole, on the edge and in the cluster: keadm's own reset stops half-way", async () => {
+    const { ctx, changes, said } = fakeEdge({ ...nothing, leftovers: true, node: 'not ready' })
+    await joinEdge.run(ctx)
+    expect(said[0]).toBe('an earlier join did not come to its end: starting over')
+    const steps = changes()
+    expect(steps[0]).toBe('edge-1$ keadm reset edge --force')
+    expect(steps[1]).toMatch(
+      /findmnt .*\n?.*umount\nrm -rf \/etc\/kubeedge \/var\/log\/kubeedge \/var\/lib\/kubeedge \/var\/lib\/edged \/var\/lib\/kubelet$/,
+    )
+    expect(steps[2]).toBe('master$ kubectl delete node edge-1 --ignore-not-found')
+    expect(plain(steps.slice(3))).toEqual(afresh)
+  })
+
+  test('a join that fails keeps the token for the next attempt', async () => {
+    const { ctx, file } = fakeEdge(nothing, {}, [
+      [/^keadm join/, { stderr: 'timed out waiting for the condition\n', exitCode: 1 }],
+    ])
+    expect(await failureOf(joinEdge.run(ctx))).toMatch(
+      /^command: “keadm join --token="\$\(cat \/var\/lib\/kedge\/edge-token\)"/,
+    )
+    expect(file('edge-1', tokenFile)).toBe(goodToken)
+  })
+
+  test('an edge behind NAT goes where the file says, and lets edgecore find its own NIC', async () => {
+    const commands: string[] = []
+    const { ctx } = sceneOn('pi', {
+      files: { pi: { [tokenFile]: goodToken } },
+      rules: {
+        pi: [
+          [/^keadm join/, ({ command }) => ({ stderr: `${commands.push(command)}`, exitCode: 1 })],
+          [/^test -s/, { exitCode: 1 }],
+          [/^systemctl is-active|^ls|^for port/, ''],
+        ],
+        master: [[/get node pi /, '']],
+      },
+    })
+    await failureOf(joinEdge.run(ctx))
+    expect(commands[0]).toContain('--cloudcore-ipport=203.0.113.10:10000')
+    expect(commands[0]).not.toContain('customInterfaceName')
+    expect(commands[0]).not.toContain('--labels')
+  })
+})
