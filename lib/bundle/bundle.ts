@@ -2,9 +2,7 @@ import { readFileSync, statSync } from 'node:fs'
 import { isAbsolute, join, normalize } from 'node:path'
 import { TaskError } from '../event/failure.ts'
 import type { Asset } from '../task/task.ts'
-import type { Role } from '../topology/topology.ts'
-
-export type Architecture = 'amd64' | 'arm64'
+import type { Architecture, Role } from '../topology/topology.ts'
 
 /** An opened bundle: what its manifest lists, found by name and architecture. */
 export type Bundle = {

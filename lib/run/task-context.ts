@@ -1,4 +1,3 @@
-import { architectureOf } from '../bundle/architecture.ts'
 import type { Bundle } from '../bundle/bundle.ts'
 import type { Connection, Host } from '../host/host.ts'
 import type { Secret } from '../host/secret.ts'
@@ -68,8 +67,8 @@ function taskContext(
       return on(hypervisorNode)
     },
     on,
-    asset: (name) => surroundings.bundle().asset(name, architectureOf(node)),
-    assets: (kind) => surroundings.bundle().assets(kind, architectureOf(node)),
+    asset: (name) => surroundings.bundle().asset(name, node.architecture),
+    assets: (kind) => surroundings.bundle().assets(kind, node.architecture),
     secret: surroundings.secret,
     say: (text) => binding.onOutput('note', text),
     stateFolder: surroundings.stateFolder,

@@ -57,6 +57,7 @@ function buildNode({ name, raw, role, addresses }: NodeDraft, draft: Draft, fold
       prefixLength: draft.networks.get(network)?.range?.prefixLength ?? 32,
     })),
     labels: textsOf(raw.labels, draft.file, ['nodes', name, 'labels']),
+    architecture: raw.architecture ?? defaults.architecture,
     runtime,
     ...(raw.cloudcore === undefined ? {} : { cloudcore: raw.cloudcore }),
   }

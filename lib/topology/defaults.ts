@@ -2,6 +2,7 @@
 export const defaults = {
   hypervisor: { uri: 'qemu:///system', accelerator: 'auto', storage: '/var/lib/libvirt/images/kedge' },
   machine: { image: 'base', cpus: 2, memory: '4GiB', disk: '20GiB' },
+  architecture: 'amd64',
   ssh: { port: 22, user: 'root' },
   runtime: 'containerd',
   kubernetes: { distribution: 'kubeadm', podCidr: '10.244.0.0/16', serviceCidr: '10.96.0.0/12' },

@@ -56,6 +56,12 @@ export const machineKeys = {
   ),
 }
 
+/** What its programs and images are built for. */
+export const architecture = Type.Enum(['amd64', 'arm64'], {
+  description: 'Processor architecture, as Debian and container images name it.',
+  default: defaults.architecture,
+})
+
 export const machineSchema = { examples: [defaults.machine] }
 
 const sshKeys = {
@@ -108,6 +114,7 @@ export const nodeSchema = Type.Object(
       ),
     ),
     ...machineKeys,
+    architecture: Type.Optional(architecture),
     runtime: Type.Optional(runtimeName),
     labels: Type.Optional(
       mapOf(scalar('Value of the label.', { examples: ['camera'] }), 'Kubernetes labels of the node.'),

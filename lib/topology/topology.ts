@@ -19,6 +19,8 @@ export type Role = 'control-plane' | 'worker' | 'edge' | 'hypervisor'
 export const phases = ['configuration', 'installation', 'verification'] as const
 export type Phase = (typeof phases)[number]
 export type Accelerator = 'auto' | 'kvm' | 'tcg'
+/** As Debian and container images name it. */
+export type Architecture = 'amd64' | 'arm64'
 export type RuntimeName = 'containerd' | 'cri-o'
 export type DistributionName = 'kubeadm' | 'k3s'
 
@@ -69,6 +71,7 @@ export type Node = {
   /** In the order of the file. */
   readonly networks: readonly NodeAddress[]
   readonly labels: Readonly<Record<string, string>>
+  readonly architecture: Architecture
   readonly runtime: RuntimeName
   /** Where this edge reaches CloudCore, for an existing machine that shares no network of the file with the control plane. */
   readonly cloudcore?: string
@@ -126,5 +129,6 @@ export const hypervisorNode: Node = {
   machine: { kind: 'hypervisor' },
   networks: [],
   labels: {},
+  architecture: 'amd64',
   runtime: 'containerd',
 }

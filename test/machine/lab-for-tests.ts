@@ -9,7 +9,7 @@ function node(name: string, role: Node['role'], addresses: Readonly<Record<strin
     const [address = '', length] = text.split('/')
     return { network, address, prefixLength: Number(length) }
   })
-  return { name, role, machine: vm, networks, labels: {}, runtime: 'containerd' }
+  return { name, role, machine: vm, networks, labels: {}, architecture: 'amd64', runtime: 'containerd' }
 }
 
 /** The reference lab: four VMs, a LAN for the cloud, one for each edge, and the management network. */

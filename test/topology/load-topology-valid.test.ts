@@ -45,6 +45,7 @@ describe('the reference lab', () => {
         { network: 'edge-2', address: '192.168.24.10', prefixLength: 30 },
       ],
       labels: {},
+      architecture: 'amd64',
       runtime: 'containerd',
     })
   })
