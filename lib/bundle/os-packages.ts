@@ -31,10 +31,12 @@ rm -rf ${folder}`
   await forget(ctx, asset)
 }
 
+/** dpkg's own placeholders: a package's name and status. */
+const statusFormat = `${['Package', 'db:Status-Status'].map((field) => `\${${field}}`).join(' ')}\n`
+
 /** Those of the packages that dpkg does not call installed. */
 export async function missingPackages(ctx: TaskContext, packages: readonly string[]): Promise<readonly string[]> {
-  const { stdout } =
-    await ctx.$`dpkg-query -W -f ${'${Package} ${db:Status-Status}\n'} ${packages} 2>/dev/null`.nothrow()
+  const { stdout } = await ctx.$`dpkg-query -W -f ${statusFormat} ${packages} 2>/dev/null`.nothrow()
   const installed = new Set(
     stdout.split('\n').flatMap((line) => (line.endsWith(' installed') ? [line.split(' ')[0]] : [])),
   )
