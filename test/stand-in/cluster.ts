@@ -18,6 +18,15 @@ export const addressesOf = (part: number) => (lan: number, host: number) =>
 export async function fakeCluster(folder: string, part: number): Promise<FakeCluster> {
   const address = addressesOf(part)
   const lab = await fakeLab(folder)
+  try {
+    return await makeCluster(lab, folder, address)
+  } catch (error) {
+    await lab.down()
+    throw error
+  }
+}
+
+async function makeCluster(lab: FakeLab, folder: string, address: FakeCluster['address']): Promise<FakeCluster> {
   const master = lab.node('master', [address(1, 1), address(2, 1), address(3, 1), address(9, 1)], 'cloud')
   await master.run('systemctl', 'enable', 'kubelet')
   const names = [1, 2, 3].map((lan) => address(lan, 1))

@@ -118,6 +118,7 @@ ExecStart=/usr/local/bin/kubelet $KUBELET_KUBECONFIG_ARGS $KUBELET_CONFIG_ARGS $
 function makeNode(root: string, name: string): FakeNode {
   const environment = {
     KEDGE_STANDIN_ROOT: root,
+    KEDGE_STANDIN_OWNER: String(process.pid),
     // Waits that should end well may take long on a busy machine; looks come often.
     KEDGE_STANDIN_PATIENCE: '45',
     KEDGE_STANDIN_PACE: '2',

@@ -58,8 +58,21 @@ def supervise(name):
     while True:
         words, environment = command(name)
         child = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env={**os.environ, **environment})
-        child.wait()
+        # Not child.wait(): the signal's handler waits for the child itself, and Popen lets only one do so.
+        while child.poll() is None:
+            if not owner_lives():
+                stop(None, None)
+            time.sleep(0.1)
         time.sleep(0.2)
+
+
+def owner_lives():
+    """Whether the test run that made this node still exists; nothing of the node may outlive it."""
+    try:
+        os.kill(int(os.environ['KEDGE_STANDIN_OWNER']), 0)
+        return True
+    except OSError:
+        return False
 
 
 def pid_of(name):

@@ -9,7 +9,8 @@ let cluster: FakeCluster
 beforeAll(async () => {
   cluster = await fakeCluster(`/tmp/kedge-stand-in-kubernetes-${process.pid}`, 2)
 }, 120_000)
-afterAll(() => cluster.lab.down())
+// Nothing to take down where the cluster did not come up.
+afterAll(() => cluster?.lab.down())
 
 type Pod = {
   metadata: { name: string }

@@ -18,7 +18,7 @@ _NOT_READY = 'node.kubernetes.io/not-ready'
 
 
 def run(server, pod_cidr):
-    """Never returns: works after every change and every other second, then saves."""
+    """Never returns: works after every change and every ten seconds, then saves."""
     store = server.store
     while True:
         version = store.version
@@ -32,8 +32,8 @@ def run(server, pod_cidr):
         assign_pod_cidrs(store, pod_cidr)
         store.save()
         # What a controller changed is news to the others; changes come in bursts, and one look for the burst is enough.
-        store.wait(version, 2)
-        time.sleep(0.02)
+        store.wait(version, pace(10))
+        time.sleep(pace(0.2))
 
 
 def sign_requests(server):
