@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { refused } from '../event/failure.ts'
 import type { TaskContext } from '../task/task.ts'
-import { cloudAddress } from '../topology/addresses.ts'
+import { cloudAddress, cloudNetwork } from '../topology/addresses.ts'
 import { parseDocuments } from '../topology/parse-documents.ts'
 import { type DaemonSet, guarded } from './edge-guard.ts'
 
@@ -21,10 +21,10 @@ export function podNetworkObjects(ctx: TaskContext): readonly object[] {
   const documents = parseDocuments(readFileSync(asset.path, 'utf8'))
   if (!documents.ok) throw refused(`the bundle's pod-network manifest is not YAML: ${documents.message}`)
   const { podCidr } = ctx.topology.kubernetes
-  const reach = cloudAddress(ctx.topology, ctx.node)
+  const addresses = rangePattern(cloudRange(ctx))
   return (documents.values as readonly KubernetesObject[]).map((object) => {
     if (object.kind === 'ConfigMap') return withRange(object, podCidr)
-    if (object.kind === 'DaemonSet') return guarded(withInterface(object as unknown as FlannelSet, reach))
+    if (object.kind === 'DaemonSet') return guarded(withInterface(object as unknown as FlannelSet, addresses))
     return object
   })
 }
@@ -36,13 +36,29 @@ function withRange(map: KubernetesObject, podCidr: string): KubernetesObject {
   return { ...map, data: { ...map.data, 'net-conf.json': JSON.stringify(netConf) } }
 }
 
-function withInterface(set: FlannelSet, reach: string): FlannelSet {
+function withInterface(set: FlannelSet, addresses: string): FlannelSet {
   const pod = set.spec.template.spec
   const containers = pod.containers?.map((container) =>
     container.command?.some((word) => word.endsWith('flanneld'))
-      ? { ...container, args: [...(container.args ?? []), `--iface-can-reach=${reach}`] }
+      ? { ...container, args: [...(container.args ?? []), `--iface-regex=${addresses}`] }
       : container,
   )
   if (!containers) return set
   return { ...set, spec: { ...set.spec, template: { ...set.spec.template, spec: { ...pod, containers } } } }
+}
+
+/** The cloud LAN; with machines that are on no network of the file, the control plane's address alone. */
+const cloudRange = ({ topology, node }: TaskContext): string =>
+  cloudNetwork(topology)?.cidr ?? `${cloudAddress(topology, node)}/32`
+
+/** A regular expression for the addresses of a range: whole octets, and the values that the one which is cut may have. */
+export function rangePattern(cidr: string): string {
+  const [address = '', length = '32'] = cidr.split('/')
+  const octets = address.split('.')
+  const whole = Math.floor(Number(length) / 8)
+  const rest = Number(length) % 8
+  const first = Number(octets[whole])
+  const values = Array.from({ length: 2 ** (8 - rest) }, (_, index) => String(first + index))
+  const parts = [...octets.slice(0, whole), ...(rest > 0 ? [`(${values.join('|')})`] : [])]
+  return `^${parts.join('[.]')}${parts.length < 4 ? '[.]' : '$'}`
 }

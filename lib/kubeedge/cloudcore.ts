@@ -53,7 +53,10 @@ export async function deployCloudCore(ctx: TaskContext): Promise<void> {
   await untilDone(ctx, () => checkCloudCore(ctx))
 }
 
-/** A Helm release without its deployment is what a killed `keadm init` leaves; the next one would refuse to start. */
+/**
+ * A Helm release without its deployment is what a killed `keadm init` leaves; the next one would refuse to start. `keadm reset
+ * cloud` does nothing in a namespace without pods, so the namespace goes, and is gone before anything is made anew.
+ */
 async function clearHalfMade(ctx: TaskContext, cluster: Cluster): Promise<void> {
   const release = await cluster.get<{ items: readonly object[] }>(
     '-n',
@@ -63,8 +66,8 @@ async function clearHalfMade(ctx: TaskContext, cluster: Cluster): Promise<void> 
     'owner=helm,name=cloudcore',
   )
   if (!release?.items.length) return
-  ctx.say('an earlier keadm init was cut off: keadm reset cloud')
-  await ctx.$`keadm reset cloud --force --kube-config=${distributionOf(ctx).kubeconfig}`
+  ctx.say('an earlier keadm init was cut off: starting over')
+  await cluster.run('delete', 'namespace', namespace, '--wait=true')
 }
 
 async function keadmInit(ctx: TaskContext): Promise<void> {

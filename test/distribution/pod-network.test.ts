@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import { kubeletUnits } from '../../lib/distribution/kubelet-units.ts'
-import { podNetworkObjects } from '../../lib/distribution/pod-network.ts'
+import { podNetworkObjects, rangePattern } from '../../lib/distribution/pod-network.ts'
 import { makeBundle } from '../bundle/make-bundle.ts'
 import { failureOf, sceneOn } from '../tasks/context.ts'
 import { expectGolden } from '../tasks/expect-golden.ts'
@@ -83,4 +83,15 @@ describe('the kubelet’s unit', () => {
     }
     expect(dropIn?.content).toContain('EnvironmentFile=-/var/lib/kubelet/kubeadm-flags.env')
   })
+})
+
+test.each([
+  ['192.168.23.0/24', ['192.168.23.1', '192.168.23.254'], ['192.168.24.1', '10.192.168.23']],
+  ['192.168.24.8/30', ['192.168.24.9', '192.168.24.10'], ['192.168.24.1', '192.168.24.100', '192.168.24.12']],
+  ['10.0.0.5/32', ['10.0.0.5'], ['10.0.0.50', '10.0.0.4']],
+  ['172.16.0.0/12', ['172.16.0.1', '172.31.255.1'], ['172.32.0.1', '172.1.0.1']],
+])('the pattern of %s fits its addresses and no others', (cidr, inside, outside) => {
+  const pattern = new RegExp(rangePattern(cidr))
+  expect(inside.filter((address) => !pattern.test(address))).toEqual([])
+  expect(outside.filter((address) => pattern.test(address))).toEqual([])
 })

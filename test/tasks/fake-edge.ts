@@ -5,7 +5,8 @@ import { type Scene, sceneOn } from './context.ts'
 
 export const tokenFile = '/var/lib/kedge/edge-token'
 export const cniFile = '/etc/cni/net.d/10-kedge.conflist'
-export const goodToken = tokenOf(caHash, new Date(Date.now() + 20 * 3600_000))
+/** Another one each time: what was called secret once stays masked for as long as the process lives. */
+export const newToken = () => tokenOf(caHash, new Date(Date.now() + 20 * 3600_000), crypto.randomUUID())
 
 /** What may be found of a join, on the edge and in the cluster. */
 export type EdgeParts = {
@@ -18,6 +19,7 @@ export type EdgeParts = {
 
 /** edge-1 with keadm's manners: a join refuses what an earlier one left, and needs its token in the file. */
 export function fakeEdge(parts: EdgeParts, node: Partial<NodeAnswer> = {}, before: readonly Rule[] = []) {
+  const token = newToken()
   let { service, certificates, leftovers } = parts
   let object: Partial<NodeAnswer> | undefined =
     parts.node === 'absent' ? undefined : { ...node, ready: parts.node === 'ready' ? 'True' : 'Unknown' }
@@ -34,7 +36,7 @@ export function fakeEdge(parts: EdgeParts, node: Partial<NodeAnswer> = {}, befor
     return 'KubeEdge edgecore is running, For logs visit: journalctl -u edgecore.service -xe\n'
   }
   const scene: Scene = sceneOn('edge-1', {
-    files: { 'edge-1': parts.token ? { [tokenFile]: goodToken } : {} },
+    files: { 'edge-1': parts.token ? { [tokenFile]: token } : {} },
     rules: {
       'edge-1': [
         ...before,
@@ -77,7 +79,7 @@ export function fakeEdge(parts: EdgeParts, node: Partial<NodeAnswer> = {}, befor
       ],
       master: [
         [/get node edge-1 /, () => (object ? edgeJson(object) : '')],
-        [/get -n kubeedge secret tokensecret /, secretJson('tokensecret', { tokendata: goodToken })],
+        [/get -n kubeedge secret tokensecret /, secretJson('tokensecret', { tokendata: token })],
         [/get -n kubeedge secret casecret /, caSecret],
         [
           / delete node edge-1 --ignore-not-found$/,
@@ -108,7 +110,7 @@ export function fakeEdge(parts: EdgeParts, node: Partial<NodeAnswer> = {}, befor
     scene.steps
       .filter((step) => !/is-active|\$ test |\$ ls |\$ for port| get |\$ ip -o/.test(step))
       .map((step) => step.replace(/kubectl --kubeconfig=\S+/, 'kubectl'))
-  return { ...scene, changes }
+  return { ...scene, changes, token }
 }
 
 const addresses = `1: lo    inet 127.0.0.1/8 scope host lo\\       valid_lft forever preferred_lft forever

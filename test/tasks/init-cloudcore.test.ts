@@ -72,7 +72,7 @@ function cloud(
           },
         ],
         [
-          /^keadm reset cloud/,
+          /delete namespace kubeedge/,
           () => {
             isDeployed = hasRelease = false
             return ''
@@ -151,10 +151,7 @@ describe('run', () => {
   test('after a keadm init that was killed: its release goes first, since the next one would refuse', async () => {
     const { ctx, changes } = cloud({ release: true })
     await initCloudcore.run(ctx)
-    expect(changes()).toEqual([
-      'keadm reset cloud --force --kube-config=/etc/kubernetes/admin.conf',
-      expect.stringMatching(/^keadm init /),
-    ])
+    expect(changes()).toEqual(['delete namespace kubeedge --wait=true', expect.stringMatching(/^keadm init /)])
   })
 
   test('one that is deployed is not deployed again, it is waited for', async () => {

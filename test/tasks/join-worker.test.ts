@@ -8,11 +8,14 @@ const begun = '/var/lib/kedge/kubeadm-begun'
 const done = '/var/lib/kedge/kubeadm-done'
 const sign = '/etc/kubernetes/kubelet.conf'
 const joinFile = '/var/lib/kedge/kubeadm-join.json'
-const token = 'x7q2ab.4k0p9z8y7w6v5u4t'
-const printed = `kubeadm join 192.168.23.10:6443 --token ${token} --discovery-token-ca-cert-hash sha256:${'5e'.repeat(32)} \n`
+// Another one for each scene: what was called secret once stays masked for as long as the process lives.
+const newToken = () => `x7q2ab.${crypto.randomUUID().replaceAll('-', '').slice(0, 16)}`
+const printed = (token: string) =>
+  `kubeadm join 192.168.23.10:6443 --token ${token} --discovery-token-ca-cert-hash sha256:${'5e'.repeat(32)} \n`
 
 type World = { paths: string[]; node?: string; join?: Rule[1]; create?: Rule[1] }
-function worker({ paths, node = '', join, create = printed }: World) {
+function worker({ paths, node = '', join, create }: World) {
+  const token = newToken()
   const there = new Set(paths)
   let object = node
   const seen: string[] = []
@@ -39,7 +42,7 @@ function worker({ paths, node = '', join, create = printed }: World) {
       ],
       master: [
         [/get node worker/, () => object],
-        [/kubeadm token create/, create],
+        [/kubeadm token create/, create ?? printed(token)],
       ],
     },
     onSleep: () => {
@@ -47,7 +50,7 @@ function worker({ paths, node = '', join, create = printed }: World) {
     },
   })
   const changes = () => scene.steps.filter((step) => !/\$ test|get node/.test(step))
-  return { ...scene, seen, changes }
+  return { ...scene, seen, changes, token }
 }
 
 describe('check', () => {
@@ -85,7 +88,7 @@ describe('run', () => {
   ]
 
   test('a token for this join alone, in a file that only root reads and that is gone afterwards; then Ready', async () => {
-    const { ctx, changes, seen, sleeps } = worker({ paths: [] })
+    const { ctx, changes, seen, sleeps, token } = worker({ paths: [] })
     await joinWorker.run(ctx)
     expect(changes()).toEqual(afresh)
     expect(JSON.parse(seen[0] ?? '').discovery.bootstrapToken).toEqual({
@@ -99,7 +102,7 @@ describe('run', () => {
   })
 
   test('the token is in no command and in no line of the log', async () => {
-    const { ctx, log, host } = worker({ paths: [] })
+    const { ctx, log, host, token } = worker({ paths: [] })
     await joinWorker.run(ctx)
     expect([...log, ...host('master').commands, ...host('worker').commands].join('\n')).not.toContain(token.slice(8))
   })
@@ -144,7 +147,8 @@ describe('run', () => {
   })
 
   test('a kubeadm that prints warnings and a wrapped command is understood; one that prints none is not', async () => {
-    const wrapped = `W1121 10:00:00 version.go:109] falling back to the local client version: v1.32.10\n${printed.replace(' --discovery', ' \\\n\t--discovery')}`
+    const token = newToken()
+    const wrapped = `W1121 10:00:00 version.go:109] falling back to the local client version: v1.32.10\n${printed(token).replace(' --discovery', ' \\\n\t--discovery')}`
     const { ctx, seen } = worker({ paths: [], create: wrapped })
     await joinWorker.run(ctx)
     expect(JSON.parse(seen[0] ?? '').discovery.bootstrapToken.token).toBe(token)

@@ -4,9 +4,10 @@ import getToken from '../../tasks/get-token.ts'
 import sendToken from '../../tasks/send-token.ts'
 import { caHash, caKey, caSecret, secretJson, tokenOf } from '../kubeedge/make-token.ts'
 import { sceneOn } from './context.ts'
-import { fakeEdge, goodToken, tokenFile } from './fake-edge.ts'
+import { fakeEdge, newToken, tokenFile } from './fake-edge.ts'
 
 const inHours = (hours: number) => new Date(Date.now() + hours * 3600_000)
+const goodToken = newToken()
 const expired = tokenOf(caHash, inHours(-1))
 
 /** A master whose tokensecret is one of these from question to question. */
@@ -72,11 +73,12 @@ describe('get-token: run', () => {
 })
 
 test("neither the token nor the CA's key reaches the log, plain or in base64", async () => {
-  const { ctx, log, host } = master([expired, expired, goodToken])
+  const [old, fresh] = [tokenOf(caHash, inHours(-2), crypto.randomUUID()), newToken()]
+  const { ctx, log, host } = master([old, old, fresh])
   await getToken.check(ctx)
   await getToken.run(ctx)
   const all = [...log, ...host('master').commands].join('\n')
-  for (const secret of [goodToken, expired, caKey]) {
+  for (const secret of [old, fresh, caKey]) {
     expect(all).not.toContain(secret)
     expect(all).not.toContain(Buffer.from(secret).toString('base64'))
   }
@@ -104,11 +106,11 @@ describe('send-token', () => {
 
   test('writes it for root alone, and has then done so; a token of yesterday is replaced', async () => {
     for (const found of [undefined, `${expired}\n`]) {
-      const { ctx, file, mode, changes } = fakeEdge({ ...whole, node: 'absent' })
+      const { ctx, file, mode, changes, token } = fakeEdge({ ...whole, node: 'absent' })
       if (found) await ctx.host.write(tokenFile, found)
       expect((await sendToken.check(ctx)).done).toBe(false)
       await sendToken.run(ctx)
-      expect(file('edge-1', tokenFile)).toBe(goodToken)
+      expect(file('edge-1', tokenFile)).toBe(token)
       expect(mode('edge-1', tokenFile)).toBe('600')
       expect(changes().at(-1)).toBe(`edge-1$ write ${tokenFile}`)
       expect(await sendToken.check(ctx)).toEqual({ done: true })

@@ -8,7 +8,7 @@ import json
 import time
 
 from standin import pki
-from standin.ground import klog, now_text, seconds_of
+from standin.ground import klog, now_text, pace, seconds_of
 from standin.login import bootstrap_tokens
 from standin.workloads import sync_daemonsets, sync_deployments, schedule
 
