@@ -8,7 +8,8 @@ import { labFolder } from './storage.ts'
 /**
  * The bundle as one read-only disk that all VMs of the lab share, so that nothing of it is sent to any of them: an ext4
  * image with each piece under its sha256. Made once for each content, after every piece was read and found whole. Returns
- * its path; undefined where the hypervisor is another machine than the one with the bundle, and pieces go over SSH.
+ * its path; undefined where the bundle has nothing for nodes, and where the hypervisor is another machine than the one
+ * with the bundle, so that pieces go over SSH.
  */
 export async function provideBundleDisk(ctx: TaskContext): Promise<string | undefined> {
   const { hypervisor, topology } = ctx
@@ -18,6 +19,7 @@ export async function provideBundleDisk(ctx: TaskContext): Promise<string | unde
       .flatMap((kind) => ctx.assets(kind))
       .map((asset) => [asset.sha256, asset]),
   )
+  if (pieces.size === 0) return undefined
   const content = createHash('sha256')
     .update([...pieces.keys()].sort().join('\n'))
     .digest('hex')

@@ -89,6 +89,12 @@ test('killed before any of its commands, the next run ends in the same state', a
   }
 })
 
+test('a bundle with nothing for nodes makes no disk', async () => {
+  const { fake, open } = await bench()
+  await createMachine({ ...open().ctx, assets: () => [] })
+  expect([...fake.files.keys()].sort()).toEqual(whole.filter((path) => path !== bundleDisk))
+})
+
 test('four at once copy the image once', async () => {
   const { open } = await bench()
   const all = lab.nodes.map(({ name }) => open(name))
