@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 
@@ -13,17 +13,16 @@ export type PieceToMake = {
 
 export const sha256 = (content: string): string => createHash('sha256').update(content).digest('hex')
 
-const folders: string[] = []
-process.on('exit', () => {
-  for (const folder of folders) rmSync(folder, { recursive: true, force: true })
-})
-
-/** An empty folder that is gone after the tests. */
-export function temporaryFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'kedge-steps-'))
-  folders.push(folder)
-  return folder
+// Bun calls nobody at the end of a test run, so each run takes away what those before it have left.
+const prefix = 'kedge-steps-'
+for (const name of readdirSync(tmpdir()).filter((each) => each.startsWith(prefix))) {
+  if (!existsSync(`/proc/${name.slice(prefix.length)}`)) rmSync(join(tmpdir(), name), { recursive: true, force: true })
 }
+const root = join(tmpdir(), `${prefix}${process.pid}`)
+mkdirSync(root, { recursive: true })
+
+/** An empty folder. */
+export const temporaryFolder = (): string => mkdtempSync(join(root, '/'))
 
 /** The manifest's entry for a piece, as `makeBundle` writes it. */
 export function entryOf({ name, kind = 'file', architecture = 'amd64', content = name, roles }: PieceToMake) {
