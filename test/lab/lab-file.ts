@@ -38,11 +38,14 @@ networks:
   edge-1:     { cidr: 192.168.24.0/30 }
   edge-2:     { cidr: 192.168.24.8/30 }
 ${third('  edge-3:     { cidr: 192.168.24.16/30 }\n')}
-machine: { image: base, cpus: 2, memory: 2GiB, disk: ${imageDiskGiB}GiB }
+# One CPU where kubeadm lets it be: emulated ones wait for each other.
+machine: { image: base, cpus: 1, memory: 1GiB, disk: ${imageDiskGiB}GiB }
 
 nodes:
   master:
     role: control-plane
+    cpus: 2
+    memory: 2GiB
     networks:
       management: 192.168.22.10
       cloud: 192.168.23.10
@@ -50,18 +53,16 @@ nodes:
       edge-2: 192.168.24.9
 ${third('      edge-3: 192.168.24.17\n')}  worker:
     role: worker
+    memory: 2GiB
     networks: { management: 192.168.22.11, cloud: 192.168.23.11 }
   edge-1:
     role: edge
-    memory: 1GiB
     networks: { management: 192.168.22.21, edge-1: 192.168.24.2 }
   edge-2:
     role: edge
-    memory: 1GiB
     networks: { management: 192.168.22.22, edge-2: 192.168.24.10 }
 ${third(`  edge-3:
     role: edge
-    memory: 1GiB
     networks: { management: 192.168.22.23, edge-3: 192.168.24.18 }
 `)}
 runtime: { name: containerd }
