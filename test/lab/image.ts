@@ -1,5 +1,7 @@
+import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { mkdir, mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { mkdir, readdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import { makeAptRepository } from './apt-repository.ts'
 import { aptSources } from './apt-sources.ts'
@@ -24,7 +26,7 @@ export type Image = {
 
 /**
  * The image of the lab's VMs, from `cache` or made anew (1–2 minutes, root, the machine's own apt sources). Made aside
- * and renamed, so an interrupted build is never taken for an image. Older ones are removed once the new one is there.
+ * and renamed, so an interrupted build is never taken for an image.
  */
 export async function image(cache: string): Promise<Image> {
   const key = await recipeKey()
@@ -38,35 +40,45 @@ export async function image(cache: string): Promise<Image> {
   }
   if (await Bun.file(found.qcow2).exists()) {
     say(`VM image ${key} is in ${cache}`)
+    await utimes(folder, new Date(), new Date())
     return found
   }
   await mkdir(cache, { recursive: true })
-  const aside = await mkdtemp(join(cache, 'building-'))
-  // mmdebstrap insists on a root folder that everybody may enter.
-  await $`chmod 755 ${aside}`
+  await removeStale(cache)
+  const aside = join(cache, `building-${process.pid}`)
+  await rm(aside, { recursive: true, force: true })
+  const root = join(aside, 'root')
+  const made = join(aside, 'image')
   try {
-    const root = join(aside, 'root')
-    const made = join(aside, 'image')
     await mkdir(join(made, 'packages'), { recursive: true })
     const log = join(cache, 'mmdebstrap.log')
     await phase(`VM image: root file system (log: ${log})`, () => makeImageRoot(root, join(made, 'packages'), log))
-    await phase('VM image: disk', () => makeImageDisk(root, join(made, 'base.qcow2'), aside))
     for (const name of Object.keys(packageSets)) {
       await makeAptRepository(join(made, 'packages', name), join(made, 'packages', `${name}.tar`))
     }
+    await phase('VM image: disk', () => makeImageDisk(root, join(made, 'base.qcow2'), aside))
     await $`cp ${root}/boot/vmlinuz-* ${join(made, 'vmlinuz')}`
     await rename(join(aside, 'initrd'), join(made, 'initrd'))
-    await rename(made, folder)
+    await rename(made, folder).catch(async (error) => {
+      // Somebody else was as quick with the same recipe.
+      if (!(await Bun.file(found.qcow2).exists())) throw error
+    })
   } finally {
-    await rm(aside, { recursive: true, force: true })
+    // Thousands of files: nobody needs to wait for that.
+    spawn('rm', ['-rf', aside], { detached: true, stdio: 'ignore' }).unref()
   }
-  await removeOthers(cache, `image-${key}`)
   return found
 }
 
-async function removeOthers(cache: string, kept: string): Promise<void> {
+/** What builds that were killed have left, and images that no lab has asked for in a week. */
+async function removeStale(cache: string): Promise<void> {
+  const weekMilliseconds = 7 * 24 * 3600 * 1000
   for (const name of await readdir(cache)) {
-    if (name.startsWith('image-') && name !== kept) await rm(join(cache, name), { recursive: true, force: true })
+    const path = join(cache, name)
+    const builder = /^building-(\d+)$/.exec(name)?.[1]
+    const isForsaken = builder !== undefined && !existsSync(`/proc/${builder}`)
+    const isOld = name.startsWith('image-') && Date.now() - (await stat(path)).mtimeMs > weekMilliseconds
+    if (isForsaken || isOld) await rm(path, { recursive: true, force: true })
   }
 }
 

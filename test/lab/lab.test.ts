@@ -121,7 +121,7 @@ describe.skipIf(!wanted)('a lab on real VMs', () => {
     const links = await shellInside(lab.name)`ip -o link | awk -F': ' '{ print $2 }'`
     expect(links.lines()).toEqual(['lo'])
     // The base image is shared by all labs of a storage folder and may stay; nothing of this lab does.
-    const left = await readdir(join(ground.folder, 'storage'))
+    const left = await readdir(join(ground.folder, 'storage')).catch(() => [])
     expect(left.filter((name) => !name.startsWith('base-'))).toEqual([])
   })
 

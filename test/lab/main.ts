@@ -29,7 +29,13 @@ const lab = labFrom()
 const run = async (command: string[], cwd: string): Promise<number> => {
   const env = { ...process.env, KEDGE: await kedge(), LIBVIRT_DEFAULT_URI: (await standing(lab)).uri }
   const child = Bun.spawn(inside(lab.name, command), { cwd, env, stdio: ['inherit', 'inherit', 'inherit'] })
-  return await child.exited
+  const forward = () => child.kill('SIGTERM')
+  process.on('SIGTERM', forward)
+  try {
+    return await child.exited
+  } finally {
+    process.off('SIGTERM', forward)
+  }
 }
 
 /** The executable under test, built when it is not there. */
@@ -81,6 +87,7 @@ async function main(): Promise<number> {
   }
   // Ctrl-C reaches kedge as well, which stops by itself; the lab waits for it and then cleans up.
   process.on('SIGINT', () => say('interrupted: cleaning up'))
+  process.on('SIGTERM', () => say('told to end: cleaning up'))
   switch (command) {
     case 'all':
       return await all(values.keep === true)
