@@ -1,4 +1,4 @@
-import { deliver, forget } from '../lib/bundle/deliver.ts'
+import { deliverAll, forget } from '../lib/bundle/deliver.ts'
 import { runtimeOf } from '../lib/runtime/runtime.ts'
 import { doneIf, type TaskContext, task } from '../lib/task/task.ts'
 
@@ -12,11 +12,13 @@ export default task({
   },
 
   async run(ctx) {
-    for (const image of await missingImages(ctx)) {
-      const archive = await deliver(ctx, image)
-      await runtimeOf(ctx).importImage(ctx, archive, image.name)
-      await forget(ctx, image)
-    }
+    const images = await missingImages(ctx)
+    const paths = await deliverAll(ctx, images)
+    await runtimeOf(ctx).importImages(
+      ctx,
+      images.map(({ name, sha256 }) => ({ name, path: paths.get(sha256) as string })),
+    )
+    await forget(ctx, ...images)
   },
 })
 

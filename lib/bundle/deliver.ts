@@ -1,3 +1,4 @@
+import { linesOf } from '../host/lines-of.ts'
 import type { Asset, TaskContext } from '../task/task.ts'
 
 /** Where delivered pieces lie on a node, each under its sha256: a name that is there is whole. */
@@ -9,27 +10,46 @@ const disk = '/dev/disk/by-id/virtio-kedge-bundle'
 
 const pathOnNode = (asset: Asset) => `${piecesFolder}/${asset.sha256}`
 
-/** Prints the piece's path if the node has it. One round trip, since each costs an emulated node a good part of a second. */
-const findPiece = [
+/**
+ * Prints a line for each of the pieces that the node has: its path. One round trip for all, since each costs an emulated node
+ * a good part of a second.
+ */
+const findPieces = [
   'bash',
   '-c',
-  `[ ! -e ${piecesFolder}/$1 ] || { echo ${piecesFolder}/$1; exit; }
-[ -e ${disk} ] || exit 0
-[ -e ${diskFolder}/$1 ] || { mkdir -p ${diskFolder}; mountpoint -q ${diskFolder} || mount -o ro ${disk} ${diskFolder}; }
-[ ! -e ${diskFolder}/$1 ] || echo ${diskFolder}/$1`,
+  `if [ -e ${disk} ] && ! mountpoint -q ${diskFolder}; then mkdir -p ${diskFolder}; mount -o ro ${disk} ${diskFolder}; fi
+for piece in "$@"; do
+  if [ -e ${piecesFolder}/$piece ]; then echo ${piecesFolder}/$piece
+  elif [ -e ${diskFolder}/$piece ]; then echo ${diskFolder}/$piece; fi
+done`,
+  'kedge',
 ]
 
 /**
- * Where a piece lies on the node, after bringing it there if need be. A VM has it on the lab's bundle disk, which is mounted
- * here; anything else gets it over SSH, checked by sha256 at the far end before it gets its name.
+ * Where pieces lie on the node, by sha256, after bringing there what is missing. A VM has them on the lab's bundle disk, which
+ * is mounted here; anything else gets them over SSH, checked by sha256 at the far end before they get their names.
  */
+export async function deliverAll(ctx: TaskContext, assets: readonly Asset[]): Promise<ReadonlyMap<string, string>> {
+  if (assets.length === 0) return new Map()
+  const found = await ctx.$`${findPieces} ${assets.map(({ sha256 }) => sha256)}`
+  const paths = new Map(linesOf(found).map((path) => [path.slice(path.lastIndexOf('/') + 1), path]))
+  for (const asset of assets) {
+    if (paths.has(asset.sha256)) continue
+    await send(ctx, asset)
+    paths.set(asset.sha256, pathOnNode(asset))
+  }
+  return paths
+}
+
+/** Where one piece lies on the node, after bringing it there if need be. */
 export async function deliver(ctx: TaskContext, asset: Asset): Promise<string> {
-  const found = (await ctx.$`${findPiece} kedge ${asset.sha256}`).stdout.trim()
-  if (found !== '') return found
-  const path = pathOnNode(asset)
+  return (await deliverAll(ctx, [asset])).get(asset.sha256) as string
+}
+
+async function send(ctx: TaskContext, asset: Asset): Promise<void> {
   ctx.say(`sending ${asset.name} (${(asset.sizeBytes / 1024 / 1024).toFixed(1)} MiB)`)
   let toldPercent = 0
-  await ctx.host.put(asset.path, path, {
+  await ctx.host.put(asset.path, pathOnNode(asset), {
     sha256: asset.sha256,
     onProgress(sentBytes, totalBytes) {
       const percent = totalBytes === 0 ? 100 : Math.floor((sentBytes / totalBytes) * 100)
@@ -38,12 +58,11 @@ export async function deliver(ctx: TaskContext, asset: Asset): Promise<string> {
       ctx.say(`sending ${asset.name}: ${percent} %`)
     },
   })
-  return path
 }
 
-/** Forgets a piece on the node that has been put to use, so that a small edge does not hold everything twice. */
-export async function forget(ctx: TaskContext, asset: Asset): Promise<void> {
-  await ctx.$`rm -f ${pathOnNode(asset)}`
+/** Forgets pieces on the node that have been put to use, so that a small edge does not hold everything twice. */
+export async function forget(ctx: TaskContext, ...assets: readonly Asset[]): Promise<void> {
+  await ctx.$`rm -f ${assets.map(pathOnNode)}`
 }
 
 /** A program of the bundle and where it belongs on a node. */
@@ -59,11 +78,13 @@ export async function missingPrograms(ctx: TaskContext, programs: readonly Progr
 
 /** Installs programs with mode 0755, each under its name only when it is whole, also over one that is running. */
 export async function installPrograms(ctx: TaskContext, programs: readonly Program[]): Promise<void> {
-  for (const { asset: name, path } of await missingPrograms(ctx, programs)) {
-    const asset = ctx.asset(name)
-    const delivered = await deliver(ctx, asset)
+  const missing = await missingPrograms(ctx, programs)
+  const assets = missing.map(({ asset }) => ctx.asset(asset))
+  const paths = await deliverAll(ctx, assets)
+  for (const [index, { path }] of missing.entries()) {
+    const delivered = paths.get(assets[index]?.sha256 ?? '') as string
     const aside = `${path}.kedge`
     await ctx.$`mkdir -p "$(dirname ${path})" && install -m 0755 ${delivered} ${aside} && sync ${aside} && mv -f ${aside} ${path}`
-    await forget(ctx, asset)
   }
+  if (assets.length > 0) await forget(ctx, ...assets)
 }

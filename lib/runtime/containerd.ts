@@ -23,16 +23,12 @@ export const containerd: Runtime = {
       const missing = await missingPackages(ctx, packages)
       return pending(`${missing.join(', ') || 'containerd'} not installed`)
     }
-    return firstPending(
-      () => isActive(ctx),
-      () => checkCniFolder(ctx),
-    )
+    return checkCniFolder(ctx)
   },
 
   async install(ctx) {
     await installPackages(ctx, 'containerd')
     await setUpCniFolder(ctx)
-    await ctx.$`systemctl enable --now containerd`
   },
 
   checkConfigured(ctx) {
@@ -70,9 +66,9 @@ export const containerd: Runtime = {
     return linesOf(await $`ctr -n k8s.io images ls -q`)
   },
 
-  async importImage({ $ }, archivePath) {
+  async importImages({ $ }, archives) {
     // The namespace matters: the CRI sees k8s.io only.
-    await $`ctr -n k8s.io images import ${archivePath}`
+    await $`for archive in ${archives.map(({ path }) => path)}; do ctr -n k8s.io images import "$archive"; done`
   },
 }
 

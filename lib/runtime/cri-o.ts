@@ -18,11 +18,7 @@ export const crio: Runtime = {
 
   async checkInstalled(ctx) {
     const version = await ctx.$`crio --version`.nothrow()
-    if (version.exitCode === 0)
-      return firstPending(
-        () => isActive(ctx),
-        () => checkCniFolder(ctx),
-      )
+    if (version.exitCode === 0) return checkCniFolder(ctx)
     const missing = await missingPackages(ctx, packages)
     return pending(`${missing.join(', ') || 'crio'} not installed`)
   },
@@ -30,7 +26,6 @@ export const crio: Runtime = {
   async install(ctx) {
     await installPackages(ctx, 'cri-o')
     await setUpCniFolder(ctx)
-    await ctx.$`systemctl enable --now crio`
   },
 
   checkConfigured(ctx) {
@@ -54,8 +49,10 @@ export const crio: Runtime = {
     return images.flatMap((image) => image.repoTags)
   },
 
-  async importImage({ $ }, archivePath, name) {
-    await $`skopeo copy ${`docker-archive:${archivePath}`} ${`containers-storage:${name}`}`
+  async importImages({ $ }, archives) {
+    for (const { path, name } of archives) {
+      await $`skopeo copy ${`docker-archive:${path}`} ${`containers-storage:${name}`}`
+    }
   },
 }
 

@@ -9,6 +9,7 @@ export type Runtime = {
   readonly endpoint: string
   /** The systemd unit. */
   readonly service: string
+  /** Its programs and the CNI plug-ins are there; it need not run yet, and does not before it is configured. */
   checkInstalled(ctx: TaskContext): Promise<Check>
   install(ctx: TaskContext): Promise<void>
   /** systemd as cgroup driver, the bundle's sandbox image, running with exactly that configuration. */
@@ -16,8 +17,8 @@ export type Runtime = {
   configure(ctx: TaskContext): Promise<void>
   /** Full names with tag, of what the CRI sees. */
   imageNames(ctx: TaskContext): Promise<readonly string[]>
-  /** Imports a docker-archive that lies on the node under the name it carries. */
-  importImage(ctx: TaskContext, archivePath: string, name: string): Promise<void>
+  /** Imports docker-archives that lie on the node, each under the name it carries. */
+  importImages(ctx: TaskContext, archives: readonly { readonly path: string; readonly name: string }[]): Promise<void>
 }
 
 const runtimes: Record<RuntimeName, Runtime> = { containerd, 'cri-o': crio }

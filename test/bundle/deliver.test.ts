@@ -52,8 +52,8 @@ describe('the question for a piece, asked of a real shell', () => {
 
   test('neither sent nor on a disk: nothing is printed, nothing fails', async () =>
     expect(await ask(':')).toEqual({ out: '', log: '', exitCode: 0 }))
-  test('sent: no disk is touched', async () =>
-    expect(await ask(`${sent}; ${disk}`)).toEqual({ out: delivered('keadm'), log: '', exitCode: 0 }))
+  test('sent: that is taken, and not what the disk has', async () =>
+    expect(await ask(`${sent}; ${disk}`)).toEqual({ out: delivered('keadm'), log: 'mounted', exitCode: 0 }))
   test('on the disk: mounted at the first question', async () =>
     expect(await ask(disk)).toEqual({ out: found, log: 'mounted', exitCode: 0 }))
   test('on the disk that is mounted already', async () =>

@@ -9,12 +9,12 @@ const bootStart = 1 * MiB
 const bootMiB = 40
 const rootStart = bootStart + bootMiB * MiB
 
-// No mitigations, no audit, no AppArmor: an emulated processor gains nothing from them and pays for each. The TSC is kept
+// No mitigations, no audit, neither AppArmor nor SELinux: an emulated processor gains nothing from them and pays for each. The TSC is kept
 // because a busy host makes the kernel distrust it, and every other clock is a device, slow to read.
 const commandLine = [
   'root=/dev/vda2 rw console=ttyS0 net.ifnames=0 quiet',
   'tsc=reliable no5lvl init_on_alloc=0 rcupdate.rcu_expedited=1 8250.nr_uarts=1',
-  'mitigations=off nokaslr audit=0 apparmor=0 selinux=0 nowatchdog random.trust_cpu=on cryptomgr.notests',
+  'mitigations=off nokaslr audit=0 lsm=lockdown,yama nowatchdog random.trust_cpu=on cryptomgr.notests',
   'systemd.show_status=false systemd.gpt_auto=no fsck.mode=skip',
 ].join(' ')
 

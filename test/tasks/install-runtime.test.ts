@@ -5,8 +5,6 @@ import installRuntime from '../../tasks/install-runtime.ts'
 import { sceneOn } from './context.ts'
 import { changesOf, delivered, noPieces } from './lab-bundle.ts'
 
-const active: Rule = [/^systemctl is-active/, 'active\n']
-const inactive: Rule = [/^systemctl is-active/, { stdout: 'inactive\n', exitCode: 3 }]
 const absent = { stderr: 'bash: line 1: containerd: command not found\n', exitCode: 127 }
 const containerd: Rule = [
   'containerd --version',
@@ -40,60 +38,36 @@ describe('check', () => {
     })
   })
 
-  test('there, but not running', async () => {
-    expect(await verdict('edge-1', containerd, inactive, [plugins, ''])).toEqual({
-      done: false,
-      why: 'containerd is inactive',
-    })
-    expect(
-      await verdict(
-        'edge-2',
-        ['crio --version', 'crio version 1.32.1\n'],
-        [/^systemctl/, { exitCode: 4 }],
-        [plugins, ''],
-      ),
-    ).toEqual({
-      done: false,
-      why: 'crio is not a service',
-    })
+  test('there: it need not run, since it is not configured yet', async () => {
+    expect(await verdict('edge-1', containerd, [plugins, ''])).toEqual({ done: true })
+    expect(await verdict('edge-2', ['crio --version', 'crio version 1.32.1\n'], [plugins, ''])).toEqual({ done: true })
   })
 
-  test('half-made: apt has started the service, and kedge was cut off before the CNI plug-ins were in their folder', async () => {
+  test('half-made: the packages are there, and kedge was cut off before the CNI plug-ins were in their folder', async () => {
     for (const [node, version] of [
       ['edge-1', containerd] as const,
       ['edge-2', ['crio --version', 'crio version 1.32.1\n']] as const,
     ]) {
-      expect(await verdict(node, version, active, [plugins, { exitCode: 1 }])).toEqual({
+      expect(await verdict(node, version, [plugins, { exitCode: 1 }])).toEqual({
         done: false,
         why: 'the CNI plug-ins are not in /opt/cni/bin',
       })
     }
   })
-
-  test('running, with its plug-ins', async () => {
-    expect(await verdict('edge-1', containerd, active, [plugins, ''])).toEqual({ done: true })
-    expect(await verdict('edge-2', ['crio --version', 'crio version 1.32.1\n'], active, [plugins, ''])).toEqual({
-      done: true,
-    })
-  })
 })
 
 test.each([
-  ['edge-1', 'containerd', 'containerd'],
-  ['edge-2', 'cri-o', 'crio'],
-])(
-  'run on %s installs %s from the bundle, one folder for CNI plug-ins, and the service for every boot',
-  async (node, piece, service) => {
-    const { ctx, steps } = sceneOn(node, { rules: { [node]: [noPieces, [/^/, '']] } })
-    await installRuntime.run(ctx)
-    expect(changesOf(steps).filter((step) => / put | --install |\/opt\/cni|systemctl/.test(step))).toEqual([
-      `${node}$ put ${delivered(piece)}`,
-      expect.stringContaining(` --install /var/lib/kedge/packages/${piece}/*.deb`),
-      expect.stringMatching(/mkdir -p \/opt\/cni\/bin/),
-      `${node}$ systemctl enable --now ${service}`,
-    ])
-  },
-)
+  ['edge-1', 'containerd'],
+  ['edge-2', 'cri-o'],
+])('run on %s installs %s from the bundle and one folder for CNI plug-ins, and starts nothing', async (node, piece) => {
+  const { ctx, steps } = sceneOn(node, { rules: { [node]: [noPieces, [/^/, '']] } })
+  await installRuntime.run(ctx)
+  expect(changesOf(steps).filter((step) => / put | --install |\/opt\/cni|systemctl/.test(step))).toEqual([
+    `${node}$ put ${delivered(piece)}`,
+    expect.stringContaining(` --install /var/lib/kedge/packages/${piece}/*.deb`),
+    expect.stringMatching(/mkdir -p \/opt\/cni\/bin/),
+  ])
+})
 
 test('the plug-ins of the distribution are linked, those of somebody else stay', async () => {
   const { ctx, steps } = sceneOn('edge-1', { rules: { 'edge-1': [[/^mkdir/, '']] } })

@@ -31,17 +31,17 @@ export const sumLine = (name: string, path: string): string => `${sha256(name)} 
 /** Where a piece lies on a node once it is delivered. */
 export const delivered = (content: string): string => `/var/lib/kedge/pieces/${sha256(content)}`
 
-/** The question whether a node has a piece, and the piece's sha256 at its end. */
-const asksForPiece = /pieces\/\$1[\s\S]* kedge ([0-9a-f]{64})$/
+/** The question which pieces a node has, and their sha256 at its end. */
+const asksForPieces = /pieces\/\$piece[\s\S]* kedge((?: [0-9a-f]{64})+)$/
 
 /** A node that has none of the pieces, neither sent nor on a disk. */
-export const noPieces: Rule = [asksForPiece, '']
+export const noPieces: Rule = [asksForPieces, '']
 
 /** A node to which every piece was sent already. */
 export const allPieces: Rule = [
-  asksForPiece,
-  ({ command }) => `/var/lib/kedge/pieces/${asksForPiece.exec(command)?.[1]}\n`,
+  asksForPieces,
+  ({ command }) => (asksForPieces.exec(command)?.[1] ?? '').replaceAll(' ', '\n/var/lib/kedge/pieces/'),
 ]
 
 /** Steps without those questions. */
-export const changesOf = (steps: readonly string[]): string[] => steps.filter((step) => !asksForPiece.test(step))
+export const changesOf = (steps: readonly string[]): string[] => steps.filter((step) => !asksForPieces.test(step))

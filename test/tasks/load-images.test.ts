@@ -44,14 +44,14 @@ test("each missing image is sent, imported into the CRI's namespace, and taken o
   await loadImages.run(ctx)
   expect(changesOf(steps).slice(1)).toEqual([
     `edge-1$ put ${path}`,
-    `edge-1$ ctr -n k8s.io images import ${path}`,
+    `edge-1$ for archive in ${path}; do ctr -n k8s.io images import "$archive"; done`,
     `edge-1$ rm -f ${path}`,
   ])
   expect(await loadImages.check(ctx)).toEqual({ done: true })
 })
 
 test('a run that was cut off between sending and importing does not send again', async () => {
-  const rules = containerd([pauseImage], allPieces, [/^ctr|^rm/, ''])
+  const rules = containerd([pauseImage], allPieces, [/import|^rm/, ''])
   const { ctx, steps } = sceneOn('edge-1', { rules: { 'edge-1': rules } })
   await loadImages.run(ctx)
   expect(steps.join('\n')).not.toContain(' put ')
@@ -69,7 +69,7 @@ test('an archive that carries another name than the manifest says stays pending'
 test('an archive that cannot be read fails, and stays for a look at it', async () => {
   const broken = { stderr: 'ctr: archive/tar: invalid tar header\n', exitCode: 1 }
   const { ctx, steps } = sceneOn('edge-1', { rules: { 'edge-1': containerd([], allPieces, [/import/, broken]) } })
-  expect(await failureOf(loadImages.run(ctx))).toMatch(/^command: “ctr -n k8s.io images import .*exit code 1$/)
+  expect(await failureOf(loadImages.run(ctx))).toMatch(/^command: “for archive in .*exit code 1$/)
   expect(steps.at(-1)).not.toContain('rm')
 })
 
