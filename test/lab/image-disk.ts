@@ -9,8 +9,8 @@ const bootStart = 1 * MiB
 const bootMiB = 40
 const rootStart = bootStart + bootMiB * MiB
 
-// No mitigations, no audit, neither AppArmor nor SELinux: an emulated processor gains nothing from them and pays for each. The TSC is kept
-// because a busy host makes the kernel distrust it, and every other clock is a device, slow to read.
+// No mitigations, no audit, neither AppArmor nor SELinux: an emulated processor gains nothing from them and pays for each.
+// The TSC is kept because a busy host makes the kernel distrust it, and every other clock is a device, slow to read.
 const commandLine = [
   'root=/dev/vda2 rw console=ttyS0 net.ifnames=0 quiet',
   'tsc=reliable no5lvl init_on_alloc=0 rcupdate.rcu_expedited=1 8250.nr_uarts=1',

@@ -53,10 +53,13 @@ export async function image(cache: string): Promise<Image> {
     await mkdir(join(made, 'packages'), { recursive: true })
     const log = join(cache, 'mmdebstrap.log')
     await phase(`VM image: root file system (log: ${log})`, () => makeImageRoot(root, join(made, 'packages'), log))
-    for (const name of Object.keys(packageSets)) {
-      await makeAptRepository(join(made, 'packages', name), join(made, 'packages', `${name}.tar`))
-    }
-    await phase('VM image: disk', () => makeImageDisk(root, join(made, 'base.qcow2'), aside))
+    const repositories = Object.keys(packageSets).map((name) => join(made, 'packages', name))
+    await phase('VM image: disk, package repositories', () =>
+      Promise.all([
+        makeImageDisk(root, join(made, 'base.qcow2'), aside),
+        ...repositories.map((folder) => makeAptRepository(folder, `${folder}.tar`)),
+      ]),
+    )
     await $`cp ${root}/boot/vmlinuz-* ${join(made, 'vmlinuz')}`
     await rename(join(aside, 'initrd'), join(made, 'initrd'))
     await rename(made, folder).catch(async (error) => {
