@@ -18,7 +18,7 @@ for pair in sshd:openssh-server ssh:openssh-client tmux:tmux sudo:sudo ip:iprout
   isoinfo:genisoimage qemu-img:qemu-utils; do
   PATH=$PATH:/usr/sbin:/sbin command -v "${pair%%:*}" >/dev/null 2>&1 || missing="$missing ${pair#*:}"
 done
-python3 -c 'import yaml' 2>/dev/null || missing="$missing python3-yaml"
+/usr/bin/python3 -c 'import yaml' 2>/dev/null || missing="$missing python3-yaml"
 [ -n "$missing" ] || exit 0
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then
   echo "setup: the tests need these packages, please install them:$missing" >&2
