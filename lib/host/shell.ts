@@ -78,7 +78,7 @@ export function createShell(host: string, spawn: Spawn, binding: HostBinding): S
         return `"$${variableOf(secret)}"`
       },
       spawn: ((script: string, _args: unknown, { signal }: { signal?: AbortSignal }) => {
-        if (input === undefined) setImmediate(() => endUnusedInput(promise))
+        if (input === undefined || input === '') setImmediate(() => endUnusedInput(promise))
         return spawn({
           script,
           shown: showCommand(script.slice(prefix.length, script.length - postfix.length)),
