@@ -1,17 +1,13 @@
 import { installPackages, missingPackages } from '../bundle/os-packages.ts'
 import { linesOf } from '../host/lines-of.ts'
 import { doneIf, firstPending, pending, type TaskContext } from '../task/task.ts'
+import { checkService } from './check-service.ts'
 import { checkCniFolder, setUpCniFolder } from './cni-folder.ts'
 import type { Runtime } from './runtime.ts'
 import { sandboxImage } from './sandbox-image.ts'
 
 const packages = ['containerd', 'runc', 'containernetworking-plugins']
 const configFile = '/etc/containerd/config.toml'
-
-const isActive = async ({ $ }: TaskContext) => {
-  const state = (await $`systemctl is-active containerd`.nothrow()).stdout.trim()
-  return doneIf(state === 'active', `containerd is ${state || 'not a service'}`)
-}
 
 export const containerd: Runtime = {
   endpoint: 'unix:///run/containerd/containerd.sock',
@@ -33,7 +29,7 @@ export const containerd: Runtime = {
 
   checkConfigured(ctx) {
     return firstPending(
-      () => isActive(ctx),
+      () => checkService(ctx, 'containerd'),
       async () => {
         const found = await ctx.host.read(configFile)
         return doneIf(found === (await wantedConfig(ctx)), `${configFile} is not what kedge writes`)

@@ -1,16 +1,12 @@
 import { installPackages, missingPackages } from '../bundle/os-packages.ts'
 import { doneIf, firstPending, pending, type TaskContext } from '../task/task.ts'
+import { checkService } from './check-service.ts'
 import { checkCniFolder, setUpCniFolder } from './cni-folder.ts'
 import type { Runtime } from './runtime.ts'
 import { sandboxImage } from './sandbox-image.ts'
 
 const packages = ['cri-o', 'runc', 'conmon', 'containernetworking-plugins', 'skopeo']
 const dropIn = '/etc/crio/crio.conf.d/90-kedge.conf'
-
-const isActive = async ({ $ }: TaskContext) => {
-  const state = (await $`systemctl is-active crio`.nothrow()).stdout.trim()
-  return doneIf(state === 'active', `crio is ${state || 'not a service'}`)
-}
 
 export const crio: Runtime = {
   endpoint: 'unix:///var/run/crio/crio.sock',
@@ -30,7 +26,7 @@ export const crio: Runtime = {
 
   checkConfigured(ctx) {
     return firstPending(
-      () => isActive(ctx),
+      () => checkService(ctx, 'crio'),
       async () =>
         doneIf((await ctx.host.read(dropIn)) === crioConfig(sandboxImage(ctx)), `${dropIn} is not what kedge writes`),
     )
