@@ -1,5 +1,5 @@
 import { installPackages, missingPackages } from '../bundle/os-packages.ts'
-import { doneIf, firstPending, pending, type TaskContext } from '../task/task.ts'
+import { doneIf, firstPending, pending } from '../task/task.ts'
 import { checkService } from './check-service.ts'
 import { checkCniFolder, setUpCniFolder } from './cni-folder.ts'
 import type { Runtime } from './runtime.ts'
