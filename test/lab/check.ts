@@ -82,7 +82,7 @@ function reaches({ nodes }: LabContent, node: GuestNode): Reach[] {
     return Object.entries(other.networks).flatMap(([network, address]) => {
       if (network === 'management') return []
       const isNeighbour = own.includes(network)
-      const ports = isNeighbour ? [22, 10000, 10002, unopenedPort] : [22]
+      const ports = isNeighbour && other.role === 'control-plane' ? [22, 10000, 10002, unopenedPort] : [22]
       return ports.map((port) => ({
         name: `reach-${address}-${port}`,
         target: `${address}/${port}`,

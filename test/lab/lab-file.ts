@@ -9,7 +9,7 @@ export type LabFileOptions = {
   readonly storage: string
   readonly kubernetes: string
   readonly kubeedge: string
-  /** With `edge-3` on a LAN of its own. */
+  /** With `edge-3` on the cloud LAN, which has room, so that no other machine needs anything for it. */
   readonly thirdEdge?: boolean
 }
 
@@ -37,7 +37,7 @@ networks:
   cloud:      { cidr: 192.168.23.0/24 }
   edge-1:     { cidr: 192.168.24.0/30 }
   edge-2:     { cidr: 192.168.24.8/30 }
-${third('  edge-3:     { cidr: 192.168.24.16/30 }\n')}
+
 # One CPU where kubeadm lets it be: emulated ones wait for each other.
 machine: { image: base, cpus: 1, memory: 1GiB, disk: ${imageDiskGiB}GiB }
 
@@ -51,7 +51,7 @@ nodes:
       cloud: 192.168.23.10
       edge-1: 192.168.24.1
       edge-2: 192.168.24.9
-${third('      edge-3: 192.168.24.17\n')}  worker:
+  worker:
     role: worker
     memory: 2GiB
     networks: { management: 192.168.22.11, cloud: 192.168.23.11 }
@@ -63,7 +63,7 @@ ${third('      edge-3: 192.168.24.17\n')}  worker:
     networks: { management: 192.168.22.22, edge-2: 192.168.24.10 }
 ${third(`  edge-3:
     role: edge
-    networks: { management: 192.168.22.23, edge-3: 192.168.24.18 }
+    networks: { management: 192.168.22.23, cloud: 192.168.23.23 }
 `)}
 runtime: { name: containerd }
 kubernetes: { distribution: kubeadm, version: ${kubernetes}, podCidr: 10.244.0.0/16, serviceCidr: 10.96.0.0/12 }
