@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, renameSync, statSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { noNativeAddons } from './no-native-addons.ts'
@@ -31,7 +31,11 @@ for (const name of wanted) await compile(name as Target, join(values.outdir, `ke
 /** One executable with everything in it; written aside, so that a failed build leaves the last good one. */
 async function compile(target: Target, outfile: string): Promise<void> {
   const began = performance.now()
-  const aside = `${outfile}.new`
+  // Bun puts the source maps of all chunks beside its output; the executable carries them, so they stay behind.
+  const folder = `${outfile}.parts`
+  const aside = join(folder, 'kedge')
+  rmSync(folder, { recursive: true, force: true })
+  mkdirSync(folder, { recursive: true })
   const result = await Bun.build({
     entrypoints: [join(root, 'lib/cli/main.ts')],
     // Lazy imports stay separate chunks: what a command does not use is not even parsed.
@@ -55,15 +59,30 @@ async function compile(target: Target, outfile: string): Promise<void> {
   })
   if (!result.success) throw new AggregateError(result.logs, `${target} did not compile`)
   renameSync(aside, outfile)
+  rmSync(folder, { recursive: true })
   const megabytes = (statSync(outfile).size / 1e6).toFixed(0)
   console.log(`${outfile}: ${target}, ${megabytes} MB, ${((performance.now() - began) / 1000).toFixed(1)} s`)
 }
 
-/** Another architecture's runtime out of its npm package, without which Bun would download it. */
+/** Another architecture's runtime: out of its npm package, which is fetched once and kept beside the other packages. */
 function runtimeOf(target: Target): { executablePath?: string } {
   if (target === thisMachine) return {}
-  const executablePath = join(root, 'node_modules', targets[target].runtime, 'bin', 'bun')
-  return existsSync(executablePath) ? { executablePath } : {}
+  const name = targets[target].runtime
+  const folder = join(root, 'node_modules/.cache/kedge', `${name.replace('/', '-')}-${Bun.version}`)
+  const executablePath = join(folder, 'package/bin/bun')
+  if (existsSync(executablePath)) return { executablePath }
+  const aside = `${folder}.new`
+  rmSync(aside, { recursive: true, force: true })
+  mkdirSync(aside, { recursive: true })
+  run(['npm', 'pack', '--silent', `${name}@${Bun.version}`, '--pack-destination', aside], root)
+  for (const packed of readdirSync(aside)) run(['tar', '-xzf', packed], aside)
+  renameSync(aside, folder)
+  return { executablePath }
+}
+
+function run(command: string[], cwd: string): void {
+  const { success, stderr } = Bun.spawnSync(command, { cwd })
+  if (!success) throw new Error(`${command.join(' ')}: ${stderr.toString().trim()}`)
 }
 
 function commit(): string {
