@@ -33,6 +33,8 @@ def run(server, pod_cidr):
         store.save()
         # What a controller changed is news to the others; changes come in bursts, and one look for the burst is enough.
         store.wait(version, pace(10))
+        # What a client was told is stored must survive a restart that comes at once.
+        store.save()
         time.sleep(pace(0.2))
 
 
