@@ -1,5 +1,8 @@
 """The process behind the static pod kube-apiserver: server, store and controllers, and what the server asks of nodes."""
 
+import os
+import signal
+
 from standin import controllers, machine
 from standin.apiserver import ApiServer, failure, not_found
 from standin.flags import TEXT, parse
@@ -22,11 +25,22 @@ def main(arguments, version):
         # etcd listens on this very address and would not start.
         raise Refusal(f'listen tcp {address}:2380: bind: cannot assign requested address')
     store = Store('/var/lib/etcd/member/stand-in.json')
+    _save_at_the_end(store)
     server = ApiServer(store, version, read(options['client-ca-file']), read('/etc/kubernetes/pki/ca.key'), answer)
     _first_objects(store, options['service-cluster-ip-range'])
     server.listen(machine.listen_on(), port, read(options['tls-cert-file']), read(options['tls-private-key-file']))
     klog(f'Serving securely on [::]:{port}')
     controllers.run(server, options.get('cluster-cidr'))
+
+
+def _save_at_the_end(store):
+    """etcd has an object on disk before its client hears of it; here the end of the process must not lose the last second."""
+
+    def end(_signal, _frame):
+        store.save()
+        os._exit(0)
+
+    signal.signal(signal.SIGTERM, end)
 
 
 def _first_objects(store, service_cidr):
