@@ -3,7 +3,8 @@ import { kedgeCommit, kedgeVersion } from './version.ts'
 // Everything else is imported only when it is needed: what a command does not use costs it no start-up time.
 const words = process.argv.slice(2)
 if (words.length === 1 && (words[0] === 'version' || words[0] === '--version')) {
-  process.stdout.write(`kedge ${kedgeVersion} (${kedgeCommit})\n`)
+  // Not process.stdout: to set that stream up takes several times as long as all the rest.
+  console.log(`kedge ${kedgeVersion} (${kedgeCommit})`)
 } else {
   const { runProgram } = await import('./program.ts')
   process.exitCode = await runProgram(words, terminal())
