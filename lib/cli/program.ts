@@ -1,5 +1,4 @@
 import { CommanderError, Option, Command as Program } from 'commander'
-import { TaskError } from '../event/failure.ts'
 import type { GlobalOptions, Terminal } from './command.ts'
 import { commands } from './commands/index.ts'
 import { CliError, exitCodeOf, exitCodes } from './exit-codes.ts'
@@ -42,9 +41,12 @@ export async function runProgram(words: readonly string[], terminal: Terminal): 
       terminal.error(error.message.endsWith('\n') ? error.message : `kedge: ${error.message}\n`)
       return error.exitCode
     }
-    if (error instanceof TaskError && error.failure.kind !== 'bug') {
-      const { message, cure, kind } = error.failure
-      terminal.error(`kedge: ${message}\n${cure ? `  ${cure}\n` : ''}`)
+    const { toFailure } = await import('../host/to-failure.ts')
+    const { kind, message, cure, lastLines = [] } = toFailure(error)
+    if (kind !== 'bug') {
+      terminal.error(
+        `kedge: ${message}\n${lastLines.map((line) => `  ${line}\n`).join('')}${cure ? `  ${cure}\n` : ''}`,
+      )
       return exitCodeOf([kind])
     }
     terminal.error(`kedge: a bug in kedge: ${error instanceof Error ? error.message : String(error)}\n`)

@@ -1,3 +1,4 @@
+import { refused } from '../event/failure.ts'
 import type { Host } from '../host/host.ts'
 import { ownerOf } from './ownership.ts'
 import { find, parseXml, type XmlElement } from './xml.ts'
@@ -31,12 +32,35 @@ export function virshOn(hypervisor: Host, uri: string): Virsh {
   const connect = libvirtUri(uri)
   return {
     run: async (args, input) => {
-      if (input === undefined) return (await hypervisor.$`LC_ALL=C virsh -q -c ${connect} ${[...args]}`.quiet()).stdout
-      // Through cat, since what a program is given as its stdin may be a socket, and /dev/stdin opens pipes only.
-      return (await hypervisor.$({ input })`cat | LC_ALL=C virsh -q -c ${connect} ${[...args]}`).stdout
+      try {
+        if (input === undefined)
+          return (await hypervisor.$`LC_ALL=C virsh -q -c ${connect} ${[...args]}`.quiet()).stdout
+        // Through cat, since what a program is given as its stdin may be a socket, and /dev/stdin opens pipes only.
+        return (await hypervisor.$({ input })`cat | LC_ALL=C virsh -q -c ${connect} ${[...args]}`).stdout
+      } catch (error) {
+        throw explained(error)
+      }
     },
     try: async (args) => await hypervisor.$`LC_ALL=C virsh -q -c ${connect} ${[...args]}`.nothrow().quiet(),
   }
+}
+
+/** A libvirt that is not there is told in kedge's words, once and for all; anything else as it came. */
+function explained(failure: unknown): unknown {
+  const { stderr } = failure as { readonly stderr?: unknown }
+  if (typeof stderr !== 'string') return failure
+  const line = (pattern: RegExp) => stderr.split('\n').findLast((candidate) => pattern.test(candidate))
+  if (line(/virsh: command not found/)) {
+    return refused(
+      'there is no virsh on the hypervisor',
+      'install libvirt there (Debian: libvirt-daemon-system, libvirt-clients)',
+    )
+  }
+  if (!line(/failed to connect to the hypervisor/)) return failure
+  return refused(
+    `libvirt does not answer: ${line(/^error: (?!failed)/)?.slice('error: '.length) ?? 'failed to connect to the hypervisor'}`,
+    'systemctl start libvirtd on the hypervisor, or name another one in hypervisor.uri',
+  )
 }
 
 /** One domain or network by name, or undefined where libvirt knows none of that name. */
@@ -54,7 +78,7 @@ export async function readDefined(
   if (answer.exitCode === 0) return parseDefined(answer.stdout, kind)
   const gone = kind === 'domain' ? /failed to get domain|Domain not found/ : /failed to get network|Network not found/
   if (gone.test(answer.stderr)) return undefined
-  throw answer
+  throw explained(answer)
 }
 
 /** Every domain or network of this libvirt that kedge made for the lab. */

@@ -1,5 +1,14 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { version } from '../../package.json'
@@ -122,4 +131,20 @@ export default task({
   const { exitCode, stderr } = runIn(lab, [kedge, 'run', 'all'], { PATH: '/usr/bin:/bin' })
   expect({ exitCode, stderr: exitCode === 0 ? '' : stderr }).toEqual({ exitCode: 0, stderr: '' })
   expect(readdirSync(lab).sort()).toEqual(['.kedge', 'by-script', 'kedge.config.yaml', 'made', 'tasks'])
+})
+
+test('a hypervisor without libvirt is no bug of kedge: what is wrong and what to do, exit 5', () => {
+  const lab = join(folder, 'no-libvirt')
+  mkdirSync(lab)
+  // Programs of an ordinary machine, libvirt's not among them.
+  const bin = join(lab, 'bin')
+  mkdirSync(bin)
+  for (const name of ['bash', 'cat']) symlinkSync(`/bin/${name}`, join(bin, name))
+  const { exitCode, stderr } = runIn(lab, [kedge, 'destroy', '--yes'], { PATH: bin })
+  expect({ exitCode, stderr }).toEqual({
+    exitCode: 5,
+    stderr: expect.stringContaining('there is no virsh on the hypervisor'),
+  })
+  expect(stderr).not.toContain('bug')
+  rmSync(lab, { recursive: true })
 })
