@@ -1,5 +1,5 @@
 import { clusterOf } from '../lib/distribution/cluster.ts'
-import { restartCloudCore } from '../lib/kubeedge/cloudcore.ts'
+import { namespace, restartCloudCore } from '../lib/kubeedge/cloudcore.ts'
 import { currentToken } from '../lib/kubeedge/tokens.ts'
 import { done, pending, type TaskContext, task } from '../lib/task/task.ts'
 import { untilDone } from '../lib/task/until-done.ts'
@@ -16,7 +16,7 @@ export default task({
     if (token !== '' && why) {
       const cluster = clusterOf(ctx)
       ctx.say('restarting CloudCore for a new token')
-      await cluster.run('-n', 'kubeedge', 'delete', 'secret', 'tokensecret', '--ignore-not-found')
+      await cluster.run('-n', namespace, 'delete', 'secret', 'tokensecret', '--ignore-not-found')
       await restartCloudCore(cluster)
     }
     await untilDone(ctx, () => hasUsableToken(ctx))

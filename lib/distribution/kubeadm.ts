@@ -63,7 +63,7 @@ export const kubeadm: Distribution = {
     if ((await ctx.$`test -s ${kubeconfig}`.nothrow()).exitCode !== 0) return pending('there is no control plane')
     const health = await ctx.$`kubectl --kubeconfig=${kubeconfig} get --raw /healthz --request-timeout=10s`.nothrow()
     if (health.stdout.trim() !== 'ok') return pending(`the API server does not answer: ${lastLine(health.stderr)}`)
-    return doneIf((await ctx.$`test -e ${joinedFile}`.nothrow()).exitCode === 0, 'kubeadm init did not come to its end')
+    return doneIf(await isThere(ctx, joinedFile), 'kubeadm init did not come to its end')
   },
 
   async initCluster(ctx) {

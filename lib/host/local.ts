@@ -6,30 +6,17 @@ import { TaskError } from '../event/failure.ts'
 import { type Child, type ChildControl, createChild, failSoon } from './child.ts'
 import type { Connection } from './host.ts'
 import { createLocalFiles } from './local-files.ts'
+import { trackRunning } from './running.ts'
 import { type Staged, stage } from './script-input.ts'
-import { type Command, createShell, type Spawn } from './shell.ts'
+import { type Command, createShell } from './shell.ts'
 
 /** This machine's own shell, as the user that runs kedge. */
 export function localConnection(name = 'hypervisor'): Connection {
-  const running = new Set<Child>()
-  const spawn: Spawn = (command) => {
-    const child = spawnLocal(command)
-    running.add(child)
-    child.once('close', () => running.delete(child))
-    return child
-  }
+  const { spawn, endAll } = trackRunning(spawnLocal)
   return {
     name,
     bind: (binding) => ({ name, $: createShell(name, spawn, binding), ...createLocalFiles(binding) }),
-    async close() {
-      await Promise.all(
-        [...running].map((child) => {
-          const closed = new Promise((resolve) => child.once('close', resolve))
-          child.kill('SIGTERM')
-          return closed
-        }),
-      )
-    },
+    close: endAll,
   }
 }
 

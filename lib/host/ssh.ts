@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream'
-import type { Child } from './child.ts'
 import type { Connection } from './host.ts'
-import { createShell, type Spawn } from './shell.ts'
+import { trackRunning } from './running.ts'
+import { createShell } from './shell.ts'
 import { createSshSpawn } from './ssh-command.ts'
 import { createSshFiles } from './ssh-files.ts'
 import { createSshLinks } from './ssh-links.ts'
@@ -19,26 +19,13 @@ export type SshConnection = Connection & {
 export function sshConnection(options: SshOptions): SshConnection {
   const { name } = options
   const links = createSshLinks(options.target, options)
-  const start = createSshSpawn(links, options)
-  const running = new Set<Child>()
-  const spawn: Spawn = (command) => {
-    const child = start(command)
-    running.add(child)
-    child.once('close', () => running.delete(child))
-    return child
-  }
+  const { spawn, endAll } = trackRunning(createSshSpawn(links, options))
   return {
     name,
     bind: (binding) => ({ name, $: createShell(name, spawn, binding), ...createSshFiles(name, spawn, binding) }),
     openStream: links.openStream,
     async close() {
-      await Promise.all(
-        [...running].map((child) => {
-          const closed = new Promise((resolve) => child.once('close', resolve))
-          child.kill('SIGTERM')
-          return closed
-        }),
-      )
+      await endAll()
       links.close()
     },
   }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { clusterOf } from '../distribution/cluster.ts'
 import type { TaskContext } from '../task/task.ts'
+import { namespace } from './cloudcore.ts'
 import { tokenFile } from './join.ts'
 import { whyUnusable } from './token.ts'
 
@@ -10,7 +11,7 @@ type SecretObject = { readonly data?: Readonly<Record<string, string>> }
 export async function currentToken(ctx: TaskContext): Promise<{ readonly token: string; readonly why?: string }> {
   const cluster = clusterOf(ctx)
   const field = async (secret: string, key: string) => {
-    const object = await cluster.get<SecretObject>('-n', 'kubeedge', 'secret', secret)
+    const object = await cluster.get<SecretObject>('-n', namespace, 'secret', secret)
     return Buffer.from(object?.data?.[key] ?? '', 'base64')
   }
   const token = (await field('tokensecret', 'tokendata')).toString('utf8').trim()
