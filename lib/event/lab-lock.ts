@@ -8,6 +8,9 @@ export type Holder = { readonly pid: number; readonly host: string; readonly sin
 
 export type LabLock = { readonly ok: true; release(): void } | { readonly ok: false; readonly holder?: Holder }
 
+// A connection that nobody refers to is closed by the garbage collector, and its lock goes with it.
+const held = new Set<Database>()
+
 /**
  * Takes the lab for one writer. The lock is SQLite's exclusive file lock, which the kernel drops with the process that
  * holds it: a holder that was killed leaves nothing stale behind, whatever its pid has become since.
@@ -24,11 +27,13 @@ export function lockLab(stateFolder: string, command: string): LabLock {
     const holder = readHolder(holderFile)
     return { ok: false, ...(holder ? { holder } : {}) }
   }
+  held.add(database)
   const holder: Holder = { pid: process.pid, host: hostname(), since: new Date().toISOString(), command }
   writeFileSync(holderFile, JSON.stringify(holder), { mode: 0o600 })
   return {
     ok: true,
     release() {
+      held.delete(database)
       database.run('ROLLBACK')
       database.close()
     },
