@@ -99,7 +99,12 @@ test('a strategic patch replaces nodeSelectorTerms and merges containers', async
 
 test('the control plane’s taint keeps pods away until it is taken off or tolerated', async () => {
   await must(pod('plain', {}))
-  const waiting = await until(async () => (await podsOf('run=plain'))[0])
+  const looked = async () => (await podsOf('run=plain'))[0]
+  // The pod is there a moment before the scheduler has looked at it.
+  const waiting = await until(async () => {
+    const pod = await looked()
+    return pod?.status.conditions?.[0] ? pod : undefined
+  })
   expect(waiting.spec.nodeName).toBeUndefined()
   expect(waiting.status.conditions[0]?.message ?? '').toContain(
     'untolerated taint {node-role.kubernetes.io/control-plane: }',
@@ -182,7 +187,8 @@ test('a worker joins, is Ready with its network, runs pods, and leaves by reset'
 })
 
 test('flannel needs an interface and a range that holds the nodes’', async () => {
-  const crash = async (patch: object) => {
+  // The pod before the change may still stand there, with what it said.
+  const crashes = async (patch: object, words: string) => {
     await must(
       cluster.kubectl(
         '-n',
@@ -196,17 +202,13 @@ test('flannel needs an interface and a range that holds the nodes’', async () 
       ),
     )
     const message = '{.items[0].status.containerStatuses[0].state.waiting.message}'
-    return until(
-      async () => (await cluster.kubectl('get', 'pods', '-n', 'kube-flannel', '-o', `jsonpath=${message}`)).stdout,
-    )
+    const said = async () =>
+      (await cluster.kubectl('get', 'pods', '-n', 'kube-flannel', '-o', `jsonpath=${message}`)).stdout
+    await until(async () => (await said()).includes(words))
   }
   const args = '/spec/template/spec/containers/0/args'
-  expect(await crash({ op: 'replace', path: args, value: ['--kube-subnet-mgr'] })).toContain(
-    'unable to find default route',
-  )
-  expect(await crash({ op: 'replace', path: args, value: ['--iface=eth9'] })).toContain(
-    'Failed to find interface to use',
-  )
+  await crashes({ op: 'replace', path: args, value: ['--kube-subnet-mgr'] }, 'unable to find default route')
+  await crashes({ op: 'replace', path: args, value: ['--iface=eth9'] }, 'Failed to find interface to use')
 })
 
 test('the API server’s objects survive a restart', async () => {
