@@ -35,7 +35,12 @@ export function buildTopology(draft: Draft, tasks: readonly TaskDraft[], version
       podCidr: raw.kubernetes?.podCidr ?? defaults.kubernetes.podCidr,
       serviceCidr: raw.kubernetes?.serviceCidr ?? defaults.kubernetes.serviceCidr,
     },
-    kubeedge: { version: raw.kubeedge?.version ?? versions.kubeedge },
+    kubeedge: {
+      version: raw.kubeedge?.version ?? versions.kubeedge,
+      mqtt: raw.kubeedge?.mqtt ?? defaults.kubeedge.mqtt,
+      protocol: raw.kubeedge?.protocol ?? defaults.kubeedge.protocol,
+      anyKubernetes: raw.kubeedge?.anyKubernetes ?? defaults.kubeedge.anyKubernetes,
+    },
     ...(raw.bundle === undefined ? {} : { bundle: inFolder(folder, raw.bundle) }),
     tasks: tasks.map((task) => buildWiring(task, folder)),
   }

@@ -6,5 +6,6 @@ export const defaults = {
   ssh: { port: 22, user: 'root' },
   runtime: 'containerd',
   kubernetes: { distribution: 'kubeadm', podCidr: '10.244.0.0/16', serviceCidr: '10.96.0.0/12' },
+  kubeedge: { mqtt: 'none', protocol: 'websocket', anyKubernetes: false },
   task: { phase: 'configuration', timeout: '5m', retries: 0 },
 } as const

@@ -92,6 +92,26 @@ const kubeedgeSchema = Type.Object(
         examples: ['1.23.1'],
       }),
     ),
+    mqtt: Type.Optional(
+      Type.Enum(['bundle', 'host', 'none'], {
+        description:
+          "The MQTT broker at the edge: `none` is edgecore's internal one, `bundle` Mosquitto from the bundle on each edge, `host` one that runs there already on 127.0.0.1:1883.",
+        default: defaults.kubeedge.mqtt,
+      }),
+    ),
+    protocol: Type.Optional(
+      Type.Enum(['websocket', 'quic'], {
+        description: 'How edges talk to CloudCore: `websocket` on TCP 10000, `quic` on UDP 10001.',
+        default: defaults.kubeedge.protocol,
+      }),
+    ),
+    anyKubernetes: Type.Optional(
+      Type.Boolean({
+        description:
+          'Take a Kubernetes version that this KubeEdge is not listed with. KubeEdge does not support it; kedge only passes it on.',
+        default: defaults.kubeedge.anyKubernetes,
+      }),
+    ),
   },
   { ...closed, description: 'KubeEdge: CloudCore, EdgeCore and keadm.' },
 )

@@ -24,6 +24,11 @@ export type Architecture = 'amd64' | 'arm64'
 export type RuntimeName = 'containerd' | 'cri-o'
 export type DistributionName = 'kubeadm' | 'k3s'
 
+/** Who is the MQTT broker at the edge: Mosquitto from the bundle, one that runs on the machine already, or edgecore itself. */
+export type Mqtt = 'bundle' | 'host' | 'none'
+/** How an edge talks to CloudHub: over TCP 10000, or over UDP 10001. */
+export type HubProtocol = 'websocket' | 'quic'
+
 export type Hypervisor = {
   /** A libvirt connection URI, `qemu:///system` or `qemu+ssh://user@host/system`. */
   readonly uri: string
@@ -115,7 +120,13 @@ export type Topology = {
     readonly podCidr: string
     readonly serviceCidr: string
   }
-  readonly kubeedge: { readonly version: string }
+  readonly kubeedge: {
+    readonly version: string
+    readonly mqtt: Mqtt
+    readonly protocol: HubProtocol
+    /** The pair of versions was let through, listed by KubeEdge or not. */
+    readonly anyKubernetes: boolean
+  }
   /** Absolute path of the bundle, where the file names one. */
   readonly bundle?: string
   /** In the order of the file: embedded entries first, own ones after. */

@@ -36,7 +36,7 @@ export const lab: Topology = {
     node('edge-2', 'edge', { management: '192.168.22.22/24', 'edge-2': '192.168.24.10/30' }),
   ],
   kubernetes: { distribution: 'kubeadm', version: '1.32.10', podCidr: '10.244.0.0/16', serviceCidr: '10.96.0.0/12' },
-  kubeedge: { version: '1.23.1' },
+  kubeedge: { version: '1.23.1', mqtt: 'none', protocol: 'websocket', anyKubernetes: false },
   tasks: [],
 }
 

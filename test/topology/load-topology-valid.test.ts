@@ -79,6 +79,20 @@ describe('a file that says little', () => {
   })
 })
 
+describe('`kubeedge`', () => {
+  test('says nothing: no broker of its own, WebSocket, listed versions only', () => {
+    const { version, ...rest } = load('valid-one-edge').kubeedge
+    expect(version).toMatch(/^1\.\d+\.\d+$/)
+    expect(rest).toEqual({ mqtt: 'none', protocol: 'websocket', anyKubernetes: false })
+  })
+
+  test('lets a pair through that KubeEdge does not list, when it is told to', () => {
+    const { kubeedge, kubernetes } = load('valid-any-kubernetes')
+    expect(kubeedge).toEqual({ version: '1.23.1', mqtt: 'bundle', protocol: 'quic', anyKubernetes: true })
+    expect(kubernetes.version).toBe('1.28.0')
+  })
+})
+
 describe('existing machines', () => {
   const topology = load('valid-existing-machines')
 

@@ -115,11 +115,15 @@ function* checkVersions({ raw }: Draft, defaultVersions: Versions): Iterable<Com
       message: `KubeEdge ${kubeedge} is not supported`,
       hint: `kedge knows KubeEdge ${first?.kubeedge} to ${last?.kubeedge}`,
     }
-  } else if (kubernetes !== undefined && !fits(kubeedge, kubernetes)) {
+  } else if (kubernetes !== undefined && !fits(kubeedge, kubernetes) && !letsThrough(raw.kubeedge)) {
     yield {
       path: has(raw.kubernetes, 'version') ? kubernetesPath : kubeedgePath,
       message: `KubeEdge ${kubeedge} does not go with Kubernetes ${kubernetes}`,
-      hint: whatFits(kubeedge, kubernetes),
+      hint: `${whatFits(kubeedge, kubernetes)}; \`anyKubernetes: true\` under \`kubeedge\` takes it all the same, unsupported`,
     }
   }
 }
+
+/** A value that is no boolean has its own complaint, and what was meant by it is not guessed. */
+const letsThrough = (kubeedge: Draft['raw']['kubeedge']): boolean =>
+  has(kubeedge, 'anyKubernetes') && kubeedge?.anyKubernetes !== false
