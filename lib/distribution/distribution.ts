@@ -1,5 +1,6 @@
 import type { Check, TaskContext } from '../task/task.ts'
-import type { DistributionName, Topology } from '../topology/topology.ts'
+import type { DistributionName, Node, Topology } from '../topology/topology.ts'
+import type { CertificateFiles } from './certificate-files.ts'
 import { k3s } from './k3s.ts'
 import { kubeadm } from './kubeadm.ts'
 
@@ -9,6 +10,8 @@ export type Distribution = {
   readonly kubeconfig: string
   /** kubectl with that kubeconfig, as words. */
   readonly kubectl: readonly string[]
+  /** The certificates of a cloud node, for `kedge status`. */
+  certificates(topology: Topology, node: Node): readonly CertificateFiles[]
   /** What a cloud node needs before there is a cluster. */
   checkInstalled(ctx: TaskContext): Promise<Check>
   install(ctx: TaskContext): Promise<void>

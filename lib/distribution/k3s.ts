@@ -1,5 +1,6 @@
 import { refused } from '../event/failure.ts'
 import { pending } from '../task/task.ts'
+import { k3sCertificates } from './certificate-files.ts'
 import type { Distribution } from './distribution.ts'
 
 const notYet = () => {
@@ -11,6 +12,7 @@ const todo = async () => pending('K3s is not supported yet')
 export const k3s: Distribution = {
   kubeconfig: '/etc/rancher/k3s/k3s.yaml',
   kubectl: ['k3s', 'kubectl'],
+  certificates: (_topology, node) => k3sCertificates(node),
   checkInstalled: todo,
   install: notYet,
   checkCluster: todo,

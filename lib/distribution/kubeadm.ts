@@ -4,6 +4,7 @@ import { refused } from '../event/failure.ts'
 import { runtimeOf } from '../runtime/runtime.ts'
 import { doneIf, firstPending, pending, type TaskContext } from '../task/task.ts'
 import { untilDone } from '../task/until-done.ts'
+import { kubeadmCertificates } from './certificate-files.ts'
 import { clusterOf, type NodeObject, whyNotReady } from './cluster.ts'
 import type { Distribution } from './distribution.ts'
 import { guardDaemonSets, nameOf, unguardedDaemonSets } from './edge-guard.ts'
@@ -28,6 +29,7 @@ const joinedFile = '/var/lib/kedge/kubeadm-done'
 export const kubeadm: Distribution = {
   kubeconfig,
   kubectl: ['kubectl', `--kubeconfig=${kubeconfig}`],
+  certificates: kubeadmCertificates,
 
   checkInstalled(ctx) {
     return firstPending(
