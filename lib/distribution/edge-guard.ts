@@ -13,23 +13,42 @@ type PodSpec = {
 export type DaemonSet = {
   readonly apiVersion: string
   readonly kind: string
-  readonly metadata: { readonly name: string; readonly namespace?: string }
+  readonly metadata: {
+    readonly name: string
+    readonly namespace?: string
+    readonly annotations?: Readonly<Record<string, string>>
+  }
   readonly spec: { readonly template: { readonly spec: PodSpec } }
 }
 
-const edgeRole = 'node-role.kubernetes.io/edge'
+export const edgeRole = 'node-role.kubernetes.io/edge'
+/** With the value `allowed` on a DaemonSet: it may run on edges, and nobody adds a condition to it. */
+export const edgesAnnotation = 'kedge.dev/edges'
 const notOnEdges: Expression = { key: edgeRole, operator: 'DoesNotExist' }
 
 /** Whether a DaemonSet keeps off edges, or was meant for them. edgecore adds no taint, so every other one lands there. */
-export function isGuarded({ spec }: DaemonSet): boolean {
+export function isGuarded(daemonSet: DaemonSet): boolean {
+  if (isMeantForEdges(daemonSet)) return true
+  const terms = termsOf(daemonSet.spec.template.spec)
+  // Terms are ORed: one without an expression about the role lets edges in.
+  return terms.length > 0 && terms.every((term) => expressionsOn(edgeRole, term).length > 0)
+}
+
+/** A DaemonSet that asks for edges, by nodeSelector or by a term of its affinity, or that was allowed there by annotation. */
+export function isMeantForEdges({ metadata, spec }: DaemonSet): boolean {
+  if (metadata.annotations?.[edgesAnnotation] === 'allowed') return true
   const pod = spec.template.spec
   if (pod.nodeSelector && edgeRole in pod.nodeSelector) return true
   const terms = termsOf(pod)
-  // Terms are ORed: one without an expression about the role lets edges in.
+  const about = terms.map((term) => expressionsOn(edgeRole, term))
   return (
-    terms.length > 0 && terms.every((term) => term.matchExpressions?.some((expression) => expression.key === edgeRole))
+    about.every((expressions) => expressions.length > 0) &&
+    about.some((expressions) => expressions.every(({ operator }) => operator === 'Exists' || operator === 'In'))
   )
 }
+
+const expressionsOn = (key: string, { matchExpressions = [] }: Term): readonly Expression[] =>
+  matchExpressions.filter((expression) => expression.key === key)
 
 const termsOf = (pod: PodSpec): readonly Term[] =>
   pod.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms ?? []
@@ -62,7 +81,7 @@ function guardedAffinity(pod: PodSpec) {
   }
 }
 
-/** DaemonSets of the cluster that would put a pod on an edge, as `namespace/name`. */
+/** DaemonSets of the cluster that would put a pod on an edge and were not meant to. */
 export async function unguardedDaemonSets(cluster: Cluster): Promise<readonly DaemonSet[]> {
   const list = await cluster.get<{ items: readonly DaemonSet[] }>('daemonsets', '--all-namespaces')
   return (list?.items ?? []).filter((daemonSet) => !isGuarded(daemonSet))

@@ -1,6 +1,13 @@
 import { describe, expect, test } from 'bun:test'
 import { clusterOf } from '../../lib/distribution/cluster.ts'
-import { type DaemonSet, guardDaemonSets, guarded, isGuarded, nameOf } from '../../lib/distribution/edge-guard.ts'
+import {
+  type DaemonSet,
+  guardDaemonSets,
+  guarded,
+  isGuarded,
+  isMeantForEdges,
+  nameOf,
+} from '../../lib/distribution/edge-guard.ts'
 import { sceneOn } from '../tasks/context.ts'
 import { listJson } from './kubectl-answers.ts'
 
@@ -91,8 +98,38 @@ describe('what counts as kept off', () => {
   ])('%s', (_, daemonSet, verdict) => expect(isGuarded(daemonSet)).toBe(verdict))
 })
 
-test('one that is meant for edges stays as it is', () => {
-  const meant = withTerms({ matchExpressions: [onEdge] })
+const annotated = (value: string): DaemonSet => ({
+  ...set({}, 'mesh'),
+  metadata: { name: 'mesh', annotations: { 'kedge.dev/edges': value } },
+})
+
+describe('what counts as meant for edges', () => {
+  test.each([
+    ['a selector for edges', set({ nodeSelector: { 'node-role.kubernetes.io/edge': '' } }), true],
+    ['a term that asks for edges', withTerms({ matchExpressions: [linux, onEdge] }), true],
+    [
+      'one term for edges, one for the rest',
+      withTerms({ matchExpressions: [onEdge] }, { matchExpressions: [noEdge] }),
+      true,
+    ],
+    ['the annotation', annotated('allowed'), true],
+    ['the annotation with another value', annotated('no'), false],
+    [
+      'a term for edges beside one about something else',
+      withTerms({ matchExpressions: [onEdge] }, { matchExpressions: [linux] }),
+      false,
+    ],
+    ['a term that contradicts itself', withTerms({ matchExpressions: [onEdge, noEdge] }), false],
+    ['a guard', withTerms({ matchExpressions: [noEdge] }), false],
+    ['no conditions', set({}), false],
+  ])('%s', (_, daemonSet, verdict) => expect(isMeantForEdges(daemonSet)).toBe(verdict))
+})
+
+test.each([
+  ['by affinity', withTerms({ matchExpressions: [onEdge] })],
+  ['by annotation', annotated('allowed')],
+])('one that is meant for edges %s stays as it is', (_, meant) => {
+  expect(isGuarded(meant)).toBe(true)
   expect(guarded(meant)).toBe(meant)
 })
 
