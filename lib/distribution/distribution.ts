@@ -24,6 +24,8 @@ export type Distribution = {
   /** This worker in the cluster. */
   checkWorker(ctx: TaskContext): Promise<Check>
   joinWorker(ctx: TaskContext): Promise<void>
+  /** The kubelet's cgroup driver on this cloud node, as it is configured there; undefined where nothing says it. */
+  kubeletCgroupDriver(ctx: Pick<TaskContext, 'host'>): Promise<string | undefined>
 }
 
 const distributions: Record<DistributionName, Distribution> = { kubeadm, k3s }

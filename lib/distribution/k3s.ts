@@ -21,4 +21,8 @@ export const k3s: Distribution = {
   installNetwork: notYet,
   checkWorker: todo,
   joinWorker: notYet,
+
+  async kubeletCgroupDriver({ host }) {
+    return /\bcgroup-driver=(\w+)/.exec((await host.read('/etc/rancher/k3s/config.yaml')) ?? '')?.[1]
+  },
 }

@@ -119,6 +119,10 @@ export const kubeadm: Distribution = {
     await host.write(joinedFile, '')
     await untilReady(ctx, ctx.node.name)
   },
+
+  async kubeletCgroupDriver({ host }) {
+    return /^cgroupDriver:\s*(\w+)/m.exec((await host.read('/var/lib/kubelet/config.yaml')) ?? '')?.[1]
+  },
 }
 
 const isThere = async ({ $ }: TaskContext, path: string) => (await $`test -e ${path}`.nothrow()).exitCode === 0
