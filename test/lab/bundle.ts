@@ -39,21 +39,23 @@ export async function makeBundle(
   await rm(aside, { recursive: true, force: true })
   await mkdir(aside, { recursive: true })
   const programs = given ? await givenPieces(aside, resolve(given)) : await standInProgramPieces(aside, versions)
+  const isGiven = (kind: Piece['kind'], name: string) =>
+    programs.some((piece) => piece.kind === kind && piece.name === name)
   // An image of the bundle's own may be any system: the packages then have to be its own as well.
-  const ground = programs.some(({ kind }) => kind === 'vm-image') ? [] : await groundPieces(aside, image)
-  const isGiven = ({ kind, name }: Piece) => programs.some((piece) => piece.kind === kind && piece.name === name)
-  const pieces = [...ground.filter((piece) => !isGiven(piece)), ...programs]
+  const hasImage = programs.some(({ kind }) => kind === 'vm-image')
+  const sets = Object.keys(packageSets).filter((name) => !isGiven('os-packages', name))
+  const pieces = [...(hasImage ? [] : await groundPieces(aside, image, sets)), ...programs]
   await writeFile(join(aside, 'manifest.json'), `${JSON.stringify({ version: 1, pieces }, null, 2)}\n`)
   await rename(aside, folder)
 }
 
 /** The VM image and the packages that go into it. */
-async function groundPieces(bundle: string, image: Image): Promise<Piece[]> {
+async function groundPieces(bundle: string, image: Image, sets: readonly string[]): Promise<Piece[]> {
   const base = await place(image.qcow2, join(bundle, 'base.qcow2'))
   const pieces = [
     await piece(bundle, base, { name: 'base', kind: 'vm-image', version: image.key, source: 'mmdebstrap' }),
   ]
-  for (const name of Object.keys(packageSets)) {
+  for (const name of sets) {
     const tar = await place(join(image.packages, `${name}.tar`), join(bundle, 'packages', `${name}.tar`))
     const version = await packagedVersion(join(image.packages, name), packageSets[name]?.[0] ?? '')
     pieces.push(await piece(bundle, tar, { name, kind: 'os-packages', version, source: 'the distribution' }))

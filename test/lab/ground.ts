@@ -64,7 +64,7 @@ export async function down(lab: Lab): Promise<void> {
 }
 
 /** A folder of the lab's own, which the qemu user can walk into. */
-async function claimFolder(lab: Lab): Promise<void> {
+export async function claimFolder(lab: Lab): Promise<void> {
   if (existsSync(lab.folder) && !existsSync(marker(lab)) && (await $`ls -A ${lab.folder}`).stdout !== '') {
     throw new Error(`${lab.folder} is not empty and no lab made it: set KEDGE_LAB_WORK to another folder`)
   }

@@ -7,7 +7,7 @@ export const imageDiskGiB = 8
 const MiB = 1024 * 1024
 const bootStart = 1 * MiB
 const bootMiB = 40
-const rootStart = bootStart + bootMiB * MiB
+export const rootStart: number = bootStart + bootMiB * MiB
 
 // No mitigations, no audit, neither AppArmor nor SELinux: an emulated processor gains nothing from them and pays for each.
 // The TSC is kept because a busy host makes the kernel distrust it, and every other clock is a device, slow to read.

@@ -78,7 +78,7 @@ async function removeStale(cache: string): Promise<void> {
   const weekMilliseconds = 7 * 24 * 3600 * 1000
   for (const name of await readdir(cache)) {
     const path = join(cache, name)
-    const builder = /^building-(\d+)$/.exec(name)?.[1]
+    const builder = /^building-(\d+)/.exec(name)?.[1]
     const isForsaken = builder !== undefined && !existsSync(`/proc/${builder}`)
     const isOld = name.startsWith('image-') && Date.now() - (await stat(path)).mtimeMs > weekMilliseconds
     if (isForsaken || isOld) await rm(path, { recursive: true, force: true })

@@ -46,11 +46,11 @@ export async function distribution(): Promise<Distribution> {
 }
 
 /** Installs what is missing, and nothing else: no upgrade, no recommended extras, no service started. */
-export async function installHostPackages(): Promise<void> {
+export async function installHostPackages(more: readonly string[] = []): Promise<void> {
   await distribution()
-  const missing = await missingOf(Object.keys(hostPackages))
+  const missing = await missingOf([...Object.keys(hostPackages), ...more])
   if (missing.length === 0) return
-  say(`installing ${missing.map((name) => `${name} (${hostPackages[name]})`).join(', ')}`)
+  say(`installing ${missing.map((name) => `${name} (${hostPackages[name] ?? 'for containers'})`).join(', ')}`)
   const install = () =>
     withoutServices(() => $({ env: quietApt })`apt-get install -y -q --no-install-recommends ${missing}`.nothrow())
   // Without lists, or with lists from last month, the first attempt fails: then they are fetched, and only then.
