@@ -40,18 +40,16 @@ function taskContext(
 ): TaskContext {
   const { topology } = surroundings
   const bound = new Map<string, Host>()
+  const bind = (target: Node, signal: AbortSignal): Host =>
+    surroundings.connection(target).bind({
+      signal,
+      onOutput: binding.onOutput,
+      env,
+      ...(target.machine.kind === 'hypervisor' ? { cwd: topology.folder } : {}),
+    })
   const on = (target: Node): Host => {
-    let host = bound.get(target.name)
-    if (!host) {
-      const isHypervisor = target.machine.kind === 'hypervisor'
-      host = surroundings.connection(target).bind({
-        signal: binding.signal,
-        onOutput: binding.onOutput,
-        env,
-        ...(isHypervisor ? { cwd: topology.folder } : {}),
-      })
-      bound.set(target.name, host)
-    }
+    const host = bound.get(target.name) ?? bind(target, binding.signal)
+    bound.set(target.name, host)
     return host
   }
   return {
@@ -67,6 +65,7 @@ function taskContext(
       return on(hypervisorNode)
     },
     on,
+    afterwards: (target) => bind(target, later(binding.signal, afterwardsSeconds)),
     asset: (name) => surroundings.bundle().asset(name, node.architecture),
     assets: (kind) => surroundings.bundle().assets(kind, node.architecture),
     secret: surroundings.secret,
@@ -75,4 +74,16 @@ function taskContext(
     sleep: (seconds) => surroundings.sleep(seconds, binding.signal),
     signal: binding.signal,
   }
+}
+
+/** Less than what a stopped task is given to let go. */
+const afterwardsSeconds = 8
+
+/** Fires so many seconds after another signal. */
+function later(signal: AbortSignal, seconds: number): AbortSignal {
+  const controller = new AbortController()
+  const count = () => void setTimeout(() => controller.abort(signal.reason), seconds * 1000).unref()
+  if (signal.aborted) count()
+  else signal.addEventListener('abort', count, { once: true })
+  return controller.signal
 }

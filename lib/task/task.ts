@@ -43,6 +43,8 @@ export type TaskContext = {
   readonly hypervisor: Host
   /** Another node of the lab. */
   on(node: Node): Host
+  /** A node's host whose commands still run for some seconds after a stop: for taking back what must not stay, and short. */
+  afterwards(node: Node): Host
   /** The bundle's piece of that name, or a failure of kind `bundle`. */
   asset(name: string): Asset
   /** Every piece of a kind, for this node's architecture. */

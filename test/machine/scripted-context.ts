@@ -64,6 +64,7 @@ export function scriptedContext(
     host,
     hypervisor: hostOf(hypervisor),
     on: () => host,
+    afterwards: () => host,
     asset: () => ({ ...imageAsset, path }),
     assets: (kind) => (kind === 'file' ? [{ ...imageAsset, kind, name: 'keadm', path }] : []),
     secret: createVault().secret,
