@@ -8,11 +8,17 @@ export type Token = { readonly caHash: string; readonly expiresAt: Date }
 export function parseToken(text: string): Token | undefined {
   const match = /^([0-9a-f]{64})\.([\w-]+)\.([\w-]+)\.([\w-]+)$/.exec(text.trim())
   if (!match) return undefined
+  const expiresAt = expiryOfClaims(match[3] as string)
+  return expiresAt && { caHash: match[1] as string, expiresAt }
+}
+
+/** When a token ends, from its second part alone, which is no secret; undefined when it does not say. */
+export function expiryOfClaims(text: string): Date | undefined {
   try {
-    const claims = JSON.parse(Buffer.from(match[3] as string, 'base64url').toString('utf8')) as { exp?: unknown }
+    const claims = JSON.parse(Buffer.from(text, 'base64url').toString('utf8')) as { exp?: unknown }
     if (typeof claims.exp !== 'number') return undefined
     const expiresAt = new Date(claims.exp * 1000)
-    return Number.isNaN(expiresAt.getTime()) ? undefined : { caHash: match[1] as string, expiresAt }
+    return Number.isNaN(expiresAt.getTime()) ? undefined : expiresAt
   } catch {
     return undefined
   }
