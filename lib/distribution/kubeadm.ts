@@ -1,19 +1,17 @@
 import { installPrograms, missingPrograms, type Program } from '../bundle/deliver.ts'
-import { installPackages, missingPackages } from '../bundle/os-packages.ts'
-import { refused } from '../event/failure.ts'
 import { runtimeOf } from '../runtime/runtime.ts'
 import { doneIf, firstPending, pending, type TaskContext } from '../task/task.ts'
 import { untilDone } from '../task/until-done.ts'
+import { type Attempt, begin, cameToItsEnd, clearHalfMade, finish, marksOf } from './attempt.ts'
 import { kubeadmCertificates } from './certificate-files.ts'
 import { clusterOf, type NodeObject, whyNotReady } from './cluster.ts'
 import type { Distribution } from './distribution.ts'
-import { guardDaemonSets, nameOf, unguardedDaemonSets } from './edge-guard.ts'
 import { initConfig, joinConfig } from './kubeadm-config.ts'
 import { kubeletUnits } from './kubelet-units.ts'
 import { checkKernel, setUpKernel } from './kubernetes-kernel.ts'
-import { podNetworkObjects } from './pod-network.ts'
+import { checkNetwork, installNetwork, untilReady } from './network.ts'
+import { checkNodePackages, installNodePackages } from './node-packages.ts'
 
-const packages = ['conntrack', 'socat', 'ebtables', 'ethtool', 'iptables']
 const programs: readonly Program[] = ['kubeadm', 'kubelet', 'kubectl', 'crictl'].map((name) => ({
   asset: name,
   path: `/usr/local/bin/${name}`,
@@ -21,10 +19,14 @@ const programs: readonly Program[] = ['kubeadm', 'kubelet', 'kubectl', 'crictl']
 const kubeconfig = '/etc/kubernetes/admin.conf'
 const initFile = '/var/lib/kedge/kubeadm-init.json'
 const joinFile = '/var/lib/kedge/kubeadm-join.json'
-/** Written before `kubeadm init` and `join`: leftovers beside it are kedge's own, and may be reset. */
-const begunFile = '/var/lib/kedge/kubeadm-begun'
-/** Written after success: from here on nothing is ever reset. */
-const joinedFile = '/var/lib/kedge/kubeadm-done'
+
+const attempt = { ...marksOf('kubeadm'), clear: reset, leave: 'kubeadm reset' }
+const initAttempt: Attempt = {
+  ...attempt,
+  proof: kubeconfig,
+  sign: '/etc/kubernetes/manifests/kube-apiserver.yaml',
+}
+const joinAttempt: Attempt = { ...attempt, proof: '/etc/kubernetes/kubelet.conf', sign: '/etc/kubernetes/kubelet.conf' }
 
 export const kubeadm: Distribution = {
   kubeconfig,
@@ -33,10 +35,7 @@ export const kubeadm: Distribution = {
 
   checkInstalled(ctx) {
     return firstPending(
-      async () => {
-        const missing = await missingPackages(ctx, packages)
-        return doneIf(missing.length === 0, `${missing.join(', ')} not installed`)
-      },
+      () => checkNodePackages(ctx),
       async () => {
         const missing = await missingPrograms(ctx, programs)
         return doneIf(missing.length === 0, `${missing.map(({ asset }) => asset).join(', ')} not as in the bundle`)
@@ -53,8 +52,7 @@ export const kubeadm: Distribution = {
   },
 
   async install(ctx) {
-    const missing = await missingPackages(ctx, packages)
-    if (missing.length > 0) await installPackages(ctx, 'kubernetes-node')
+    await installNodePackages(ctx)
     await installPrograms(ctx, programs)
     await setUpKernel(ctx)
     for (const { path, content } of kubeletUnits(runtimeOf(ctx))) await ctx.host.write(path, content)
@@ -65,58 +63,45 @@ export const kubeadm: Distribution = {
     if ((await ctx.$`test -s ${kubeconfig}`.nothrow()).exitCode !== 0) return pending('there is no control plane')
     const health = await ctx.$`kubectl --kubeconfig=${kubeconfig} get --raw /healthz --request-timeout=10s`.nothrow()
     if (health.stdout.trim() !== 'ok') return pending(`the API server does not answer: ${lastLine(health.stderr)}`)
-    return doneIf(await isThere(ctx, joinedFile), 'kubeadm init did not come to its end')
+    return doneIf(await cameToItsEnd(ctx, initAttempt), 'kubeadm init did not come to its end')
   },
 
   async initCluster(ctx) {
     const { $, host } = ctx
-    if (await isThere(ctx, joinedFile)) return restartKubelet(ctx)
-    await clearHalfMade(ctx, '/etc/kubernetes/manifests/kube-apiserver.yaml')
+    if (await cameToItsEnd(ctx, initAttempt)) return restartKubelet(ctx)
+    await clearHalfMade(ctx, initAttempt)
     await host.write(initFile, initConfig(ctx.topology, ctx.node, runtimeOf(ctx).endpoint), { mode: 0o600 })
-    await host.write(begunFile, '')
+    await begin(ctx, initAttempt)
     await $`kubeadm init --config ${initFile} --skip-token-print`
-    await host.write(joinedFile, '')
+    await finish(ctx, initAttempt)
   },
 
-  async checkNetwork(ctx) {
-    const cluster = clusterOf(ctx)
-    const unguarded = await unguardedDaemonSets(cluster)
-    if (unguarded.length > 0) return pending(`would land on edges: ${unguarded.map(nameOf).join(', ')}`)
-    const node = await cluster.get<NodeObject>('node', ctx.node.name)
-    const why = whyNotReady(node, ctx.node.name)
-    return doneIf(!why, why ?? '')
-  },
-
-  async installNetwork(ctx) {
-    const cluster = clusterOf(ctx)
-    await cluster.apply(podNetworkObjects(ctx))
-    await guardDaemonSets(cluster)
-    await untilReady(ctx, ctx.node.name)
-  },
+  checkNetwork,
+  installNetwork,
 
   async checkWorker(ctx) {
     const why = whyNotReady(await clusterOf(ctx).get<NodeObject>('node', ctx.node.name), ctx.node.name)
     if (why) return pending(why)
-    return doneIf(await isThere(ctx, joinedFile), 'kubeadm join did not come to its end')
+    return doneIf(await cameToItsEnd(ctx, joinAttempt), 'kubeadm join did not come to its end')
   },
 
   async joinWorker(ctx) {
     const { $, host } = ctx
-    if (await isThere(ctx, joinedFile)) {
+    if (await cameToItsEnd(ctx, joinAttempt)) {
       await restartKubelet(ctx)
       return untilReady(ctx, ctx.node.name)
     }
-    await clearHalfMade(ctx, '/etc/kubernetes/kubelet.conf')
+    await clearHalfMade(ctx, joinAttempt)
     const discovery = await newDiscovery(ctx)
     const secretConfig = ctx.secret(joinConfig(ctx.topology, ctx.node, runtimeOf(ctx).endpoint, discovery))
-    await host.write(begunFile, '')
+    await begin(ctx, joinAttempt)
     await host.write(joinFile, secretConfig, { mode: 0o600 })
     try {
       await $`kubeadm join --config ${joinFile}`
     } finally {
       await $`rm -f ${joinFile}`
     }
-    await host.write(joinedFile, '')
+    await finish(ctx, joinAttempt)
     await untilReady(ctx, ctx.node.name)
   },
 
@@ -125,22 +110,13 @@ export const kubeadm: Distribution = {
   },
 }
 
-const isThere = async ({ $ }: TaskContext, path: string) => (await $`test -e ${path}`.nothrow()).exitCode === 0
-
 const lastLine = (text: string) => text.trim().split('\n').at(-1) ?? ''
 
-/** What an attempt of kedge's own left behind goes; a cluster that somebody else made is refused, never reset. */
-async function clearHalfMade(ctx: TaskContext, sign: string): Promise<void> {
-  if (!(await isThere(ctx, begunFile))) {
-    if (!(await isThere(ctx, sign))) return
-    throw refused(
-      `${ctx.node.name} is part of a Kubernetes cluster that kedge did not make (${sign})`,
-      `take it out of that cluster first (kubeadm reset on ${ctx.node.name}), or take the node out of the file`,
-    )
-  }
-  // Also without the sign: kubeadm's pre-flight refuses what an earlier phase left (a CA file, a kubelet on its port).
+/** Also where there is no API server yet: kubeadm's pre-flight refuses what an earlier phase left (a CA file, a kubelet on its port). */
+async function reset(ctx: TaskContext): Promise<void> {
   ctx.say('an earlier attempt was cut off: kubeadm reset')
-  await ctx.$`kubeadm reset --force`
+  // With two runtimes on the node kubeadm would ask which one is meant.
+  await ctx.$`kubeadm reset --force --cri-socket ${runtimeOf(ctx).endpoint}`
   await ctx.$`rm -rf /etc/cni/net.d/*flannel* /var/lib/etcd/member`
 }
 
@@ -148,13 +124,6 @@ async function restartKubelet(ctx: TaskContext): Promise<void> {
   await ctx.$`systemctl restart kubelet`
   if (ctx.node.role === 'control-plane') await untilDone(ctx, () => kubeadm.checkCluster(ctx))
 }
-
-/** Waits as long as the task's timeout lets it. */
-const untilReady = (ctx: TaskContext, name: string): Promise<void> =>
-  untilDone(ctx, async () => {
-    const why = whyNotReady(await clusterOf(ctx).get<NodeObject>('node', name), name)
-    return doneIf(!why, why ?? '')
-  })
 
 /** A bootstrap token made for this join and good for half an hour: nothing that is stored can expire. */
 async function newDiscovery(ctx: TaskContext) {

@@ -8,6 +8,7 @@ const begun = '/var/lib/kedge/kubeadm-begun'
 const done = '/var/lib/kedge/kubeadm-done'
 const sign = '/etc/kubernetes/manifests/kube-apiserver.yaml'
 const initFile = '/var/lib/kedge/kubeadm-init.json'
+const reset = 'kubeadm reset --force --cri-socket unix:///run/containerd/containerd.sock'
 
 /** A control plane on which these paths exist; kubeadm and reset change that. */
 function master(paths: readonly string[], health: Rule[1] = 'ok', ...more: Rule[]) {
@@ -17,16 +18,20 @@ function master(paths: readonly string[], health: Rule[1] = 'ok', ...more: Rule[
     ...more,
     [`test -s ${admin}`, () => ({ exitCode: there.has(admin) ? 0 : 1 })],
     [
-      /^test -e (\S+)$/,
-      ({ command }) => ({ exitCode: there.has(command.slice(8)) || written(command.slice(8)) ? 0 : 1 }),
+      /^test -e (\S+) && test -s (\S+)$/,
+      ({ command }) => ({
+        exitCode: command.split(' ').every((word) => !word.startsWith('/') || isThere(word)) ? 0 : 1,
+      }),
     ],
+    [/^test -e (\S+)$/, ({ command }) => ({ exitCode: isThere(command.slice(8)) ? 0 : 1 })],
     [/get --raw \/healthz/, health],
     [/^kubeadm init/, () => `${there.add(sign).add(admin).size}`],
-    ['kubeadm reset --force', () => `${there.delete(sign)}${there.delete(admin)}`],
+    [reset, () => `${there.delete(sign)}${there.delete(admin)}`],
+    [`rm -f ${done}`, () => `${there.delete(done)}`],
     [/^rm|^systemctl restart kubelet/, ''],
   ]
   const scene = sceneOn('master', { rules: { master: rules } })
-  const written = (path: string) => scene.host('master').files.has(path)
+  const isThere = (path: string) => there.has(path) || scene.host('master').files.has(path)
   const changes = () => scene.steps.filter((step) => !/\$ (test|kubectl)/.test(step)).map((step) => step.slice(8))
   return { ...scene, changes }
 }
@@ -90,10 +95,20 @@ describe('run', () => {
     await initCluster.run(ctx)
     expect(said).toEqual(['an earlier attempt was cut off: kubeadm reset'])
     expect(changes()).toEqual([
-      'kubeadm reset --force',
+      `rm -f ${done}`,
+      reset,
       'rm -rf /etc/cni/net.d/*flannel* /var/lib/etcd/member',
       ...afresh,
     ])
+    expect(await initCluster.check(ctx)).toEqual({ done: true })
+  })
+
+  test('after a human took the cluster away: the mark that it came to its end is stale, and goes before anything is made', async () => {
+    const { ctx, changes } = master([begun, done], 'ok')
+    expect(await initCluster.check(ctx)).toEqual({ done: false, why: 'there is no control plane' })
+    await initCluster.run(ctx)
+    expect(changes().slice(0, 2)).toEqual([`rm -f ${done}`, reset])
+    expect(changes().slice(-4)).toEqual(afresh)
     expect(await initCluster.check(ctx)).toEqual({ done: true })
   })
 

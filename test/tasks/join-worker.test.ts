@@ -8,6 +8,7 @@ const begun = '/var/lib/kedge/kubeadm-begun'
 const done = '/var/lib/kedge/kubeadm-done'
 const sign = '/etc/kubernetes/kubelet.conf'
 const joinFile = '/var/lib/kedge/kubeadm-join.json'
+const reset = 'kubeadm reset --force --cri-socket unix:///run/containerd/containerd.sock'
 // Another one for each scene: what was called secret once stays masked for as long as the process lives.
 const newToken = () => `x7q2ab.${crypto.randomUUID().replaceAll('-', '').slice(0, 16)}`
 const printed = (token: string) =>
@@ -25,19 +26,21 @@ function worker({ paths, node = '', join, create }: World) {
         [
           /^test -e /,
           ({ command }) => ({
-            exitCode: there.has(command.slice(8)) || scene.host('worker').files.has(command.slice(8)) ? 0 : 1,
+            exitCode: command.split(' ').every((word) => !word.startsWith('/') || isThere(word)) ? 0 : 1,
           }),
         ],
         [
           /^kubeadm join/,
           join ??
             (() => {
+              there.add(sign)
               seen.push(scene.file('worker', joinFile) ?? '', scene.mode('worker', joinFile) ?? '')
               object = nodeJson({ name: 'worker', ready: 'False', message: 'cni plugin not initialized' })
               return 'This node has joined the cluster\n'
             }),
         ],
-        ['kubeadm reset --force', () => `${there.delete(sign)}`],
+        [reset, () => `${there.delete(sign)}`],
+        [`rm -f ${done}`, () => `${there.delete(done)}`],
         [/^rm|^systemctl restart kubelet/, ''],
       ],
       master: [
@@ -49,6 +52,7 @@ function worker({ paths, node = '', join, create }: World) {
       object = nodeJson({ name: 'worker' })
     },
   })
+  const isThere = (path: string) => there.has(path) || scene.host('worker').files.has(path)
   const changes = () => scene.steps.filter((step) => !/\$ test|get node/.test(step))
   return { ...scene, seen, changes, token }
 }
@@ -72,7 +76,7 @@ describe('check', () => {
     expect(await joinWorker.check(worker({ paths, node }).ctx)).toEqual({ done: false, why }),
   )
   test('done', async () =>
-    expect(await joinWorker.check(worker({ paths: [done], node: nodeJson({ name: 'worker' }) }).ctx)).toEqual({
+    expect(await joinWorker.check(worker({ paths: [done, sign], node: nodeJson({ name: 'worker' }) }).ctx)).toEqual({
       done: true,
     }))
 })
@@ -114,10 +118,18 @@ describe('run', () => {
     const { ctx, changes } = worker({ paths })
     await joinWorker.run(ctx)
     expect(changes()).toEqual([
-      'worker$ kubeadm reset --force',
+      `worker$ rm -f ${done}`,
+      `worker$ ${reset}`,
       'worker$ rm -rf /etc/cni/net.d/*flannel* /var/lib/etcd/member',
       ...afresh,
     ])
+  })
+
+  test('after a human took the worker out: the stale mark goes, and it joins again', async () => {
+    const { ctx, changes } = worker({ paths: [begun, done] })
+    await joinWorker.run(ctx)
+    expect(changes().slice(0, 2)).toEqual([`worker$ rm -f ${done}`, `worker$ ${reset}`])
+    expect(await joinWorker.check(ctx)).toEqual({ done: true })
   })
 
   test("another cluster's worker is refused untouched, before a token is made", async () => {
