@@ -129,6 +129,7 @@ describe('the control plane', () => {
     ])
       expect(stream).toContain(text)
     const later = await look(nodeOf('master', machine).scene, decade.until)
+    expect(noteOn(/ca.crt/, later)).toContain('kubeadm renews no CA')
     expect(noteOn(/kubelet/, later)).toContain('kubeadm kubeconfig user --org=system:nodes')
     expect(noteOn(/tokensecret/, later)).toBe('kedge kubectl -n kubeedge rollout restart deployment cloudcore')
   })
@@ -153,13 +154,17 @@ describe('the control plane', () => {
     expect(scene.log.join('\n')).not.toContain(year.pem.split('\n')[1] as string)
   })
 
-  test('of a certificate that is cut off in front of its key nothing leaves the node', async () => {
-    const { scene, answers } = nodeOf('worker', {
-      files: { [kubelet]: year.pem.slice(0, 200) + bundle.slice(-year.key.length) },
-    })
-    expect(await look(scene)).toMatchObject([
-      { state: 'unknown', note: 'damaged: there is no whole certificate in it' },
-    ])
+  const cut = year.pem.slice(0, 200)
+  const openKey = year.key.slice(0, year.key.indexOf('-----END'))
+  test.each([
+    ['beside a whole certificate', year.key + year.pem, 'good'],
+    ['after a certificate that is cut off in a line', cut + year.key, 'unknown'],
+    ['after a certificate that is cut off at the end of a line', `${cut}\n${year.key}`, 'unknown'],
+    ['between one that is cut off and a whole one', `${cut}\n${year.key}${year.pem}`, 'good'],
+    ['in the place of one', `${openKey}-----END CERTIFICATE-----\n`, 'unknown'],
+  ] as const)('a key %s stays on the node', async (_name, content, state) => {
+    const { scene, answers } = nodeOf('worker', { files: { [kubelet]: content } })
+    expect(await look(scene)).toMatchObject([{ what: kubelet, state }])
     expect(answers.join('')).not.toContain(year.key.split('\n')[1] as string)
   })
 
