@@ -28,5 +28,8 @@ export async function checkKernel({ $, host }: TaskContext): Promise<Check> {
 export async function setUpKernel({ $, host }: TaskContext): Promise<void> {
   await host.write(modulesFile, `${modules.join('\n')}\n`)
   await host.write(settingsFile, asFile())
-  await $`modprobe -a ${modules} && sysctl -q -p ${settingsFile}`
+  // A kernel with everything built in, or a system container, has no modules to load and may have what they bring.
+  await $`modprobe -q overlay || grep -qw overlay /proc/filesystems || modprobe overlay`
+  await $`modprobe -q br_netfilter || test -e /proc/sys/net/bridge || modprobe br_netfilter`
+  await $`sysctl -q -p ${settingsFile}`
 }

@@ -1,5 +1,7 @@
 import { spawn } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
 import { TaskError } from '../event/failure.ts'
 import { quote } from './quote.ts'
 import type { SshTarget } from './ssh-target.ts'
@@ -19,7 +21,10 @@ export function sshWords({ target, keyFile, pinned }: SshLogin, command: readonl
     '-p',
     String(port),
     ...(keyFile ? ['-i', keyFile, '-o', 'IdentitiesOnly=yes'] : target.key ? ['-i', target.key] : []),
-    ...(pinned ? ['-o', `UserKnownHostsFile=${pinned.file}`, '-o', 'GlobalKnownHostsFile=/dev/null'] : []),
+    // ssh would look in the home of the account, kedge looks in $HOME: both shall trust the same keys.
+    '-o',
+    `UserKnownHostsFile=${pinned?.file ?? join(homedir(), '.ssh', 'known_hosts')}`,
+    ...(pinned ? ['-o', 'GlobalKnownHostsFile=/dev/null'] : []),
     '-o',
     'StrictHostKeyChecking=yes',
     ...(jump ? ['-J', `${jump.user}@${jump.host}:${jump.port}`] : []),

@@ -24,6 +24,7 @@ function cluster(more: Rule[] = []) {
     rules: {
       master: [
         ...more,
+        [/grep -Eq '\^nameserver/, ''],
         [/get daemonsets --all-namespaces /, () => listJson([...daemonSets.values()])],
         [/get node master /, () => nodeJson({ name: 'master', ready, message: 'cni plugin not initialized' })],
         [
@@ -51,7 +52,7 @@ function cluster(more: Rule[] = []) {
   })
   const changes = () =>
     scene.steps
-      .filter((step) => !step.includes(' get '))
+      .filter((step) => !/ get |\^nameserver/.test(step))
       .map((step) => step.split(' -p ')[0]?.replace(/kubectl --kubeconfig=\S+/, 'kubectl'))
   return {
     ...scene,
