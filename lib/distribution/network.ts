@@ -1,5 +1,6 @@
 import { type Check, doneIf, pending, type TaskContext } from '../task/task.ts'
 import { untilDone } from '../task/until-done.ts'
+import { checkDns, setUpDns } from './cluster-dns.ts'
 import { clusterOf, type NodeObject, whyNotReady } from './cluster.ts'
 import { guardDaemonSets, nameOf, unguardedDaemonSets } from './edge-guard.ts'
 import { podNetworkObjects } from './pod-network.ts'
@@ -11,13 +12,14 @@ export async function checkNetwork(ctx: TaskContext): Promise<Check> {
   if (unguarded.length > 0) return pending(`would land on edges: ${unguarded.map(nameOf).join(', ')}`)
   const node = await cluster.get<NodeObject>('node', ctx.node.name)
   const why = whyNotReady(node, ctx.node.name)
-  return doneIf(!why, why ?? '')
+  return why ? pending(why) : checkDns(ctx)
 }
 
 export async function installNetwork(ctx: TaskContext): Promise<void> {
   const cluster = clusterOf(ctx)
   await cluster.apply(podNetworkObjects(ctx))
   await guardDaemonSets(cluster)
+  await setUpDns(ctx)
   await untilReady(ctx, ctx.node.name)
 }
 

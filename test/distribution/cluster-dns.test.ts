@@ -32,7 +32,7 @@ function cluster(options: { readonly forward: string; readonly nameServers: bool
             return ''
           },
         ],
-        [/ rollout restart deployment coredns$/, ({ command }) => (restarts.push(command), '')],
+        [/ rollout restart deployment coredns$/, ({ command }) => (restarts.push(command) > 0 ? 'restarted' : '')],
       ],
     },
   })
