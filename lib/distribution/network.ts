@@ -1,7 +1,7 @@
 import { type Check, doneIf, pending, type TaskContext } from '../task/task.ts'
 import { untilDone } from '../task/until-done.ts'
-import { checkDns, setUpDns } from './cluster-dns.ts'
 import { clusterOf, type NodeObject, whyNotReady } from './cluster.ts'
+import { checkDns, setUpDns } from './cluster-dns.ts'
 import { guardDaemonSets, nameOf, unguardedDaemonSets } from './edge-guard.ts'
 import { podNetworkObjects } from './pod-network.ts'
 
