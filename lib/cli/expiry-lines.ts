@@ -8,7 +8,7 @@ const marks: Readonly<Record<Expiry['state'], string>> = {
   good: '',
 }
 
-/** The block `certificates` of `kedge status`: a line each and, below it, what to do where something is to be done. */
+/** The block `certificates` of `kedge status`: a line each and, below those that share it, what to do where there is something. */
 export function expiryLines(expiries: readonly Expiry[]): readonly string[] {
   const lines = table(
     expiries.map(({ node, what, state, until, daysLeft, renewsItself }) => [
@@ -23,8 +23,9 @@ export function expiryLines(expiries: readonly Expiry[]): readonly string[] {
   return [
     'certificates',
     ...lines.flatMap((line, index) => {
-      const { note } = expiries[index] as Expiry
-      return note ? [line, `    → ${note}`] : [line]
+      const note = expiries[index]?.note
+      const isLast = note !== expiries[index + 1]?.note
+      return note && isLast ? [line, `    → ${note}`] : [line]
     }),
   ]
 }

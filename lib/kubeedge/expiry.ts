@@ -87,9 +87,8 @@ function parse(piece: string | Uint8Array): X509Certificate | undefined {
 
 const urgency: Readonly<Record<Expiry['state'], number>> = { expired: 0, soon: 1, unknown: 2, good: 3 }
 
-/** What is over first, then what is near its end, then what could not be read; the rest in the order in which it was found. */
+/** What is over first, then what is near its end, then what could not be read; of one day, and the rest, in the order found. */
 export const mostUrgentFirst = (expiries: readonly Expiry[]): readonly Expiry[] =>
-  [...expiries].sort(
-    (a, b) =>
-      urgency[a.state] - urgency[b.state] || (a.state === 'good' ? 0 : (a.until ?? '').localeCompare(b.until ?? '')),
-  )
+  [...expiries].sort((a, b) => urgency[a.state] - urgency[b.state] || urgentDay(a).localeCompare(urgentDay(b)))
+
+const urgentDay = ({ state, until = '' }: Expiry): string => (state === 'good' ? '' : until.slice(0, 10))

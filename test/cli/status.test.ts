@@ -132,6 +132,19 @@ describe('asking', () => {
     ])
   })
 
+  test('what helps several of them is said once', () => {
+    const expiry = (what: string, note?: string): Expiry => ({
+      node: 'n',
+      what,
+      state: 'unknown',
+      renewsItself: false,
+      ...(note ? { note } : {}),
+    })
+    const list = [expiry('a', 'one'), expiry('b', 'one'), expiry('c', 'two'), expiry('d'), expiry('e', 'two')]
+    const shown = expiryLines(list).map((line) => line.trim().split(' ').at(-1))
+    expect(shown).toEqual(['certificates', 'a', 'b', 'one', 'c', 'two', 'd', 'e', 'two'])
+  })
+
   test.each([
     [-20, '20 days ago'],
     [-1, '1 day ago'],

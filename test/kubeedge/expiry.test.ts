@@ -99,25 +99,13 @@ test.each([
 })
 
 test('what is most urgent comes first, the rest stays in its order', () => {
+  const noon = new Date('2026-06-15T12:00:00Z')
   const of = (what: string, daysLeft: number) =>
-    expiryOf({ ...subject, what }, { from: year.from, until: before({ until: year.from }, -daysLeft) }, year.from)
-  const damaged = certificateExpiry({ ...subject, what: 'damaged' }, '', year.from)
-  const list = [
-    of('b', 300),
-    of('a', 200),
-    damaged,
-    of('soon', 20),
-    of('sooner', 3),
-    of('over', -1),
-    of('long over', -90),
-  ]
-  expect(mostUrgentFirst(list).map(({ what }) => what)).toEqual([
-    'long over',
-    'over',
-    'sooner',
-    'soon',
-    'damaged',
-    'b',
-    'a',
-  ])
+    expiryOf({ ...subject, what }, { from: noon, until: before({ until: noon }, -daysLeft) }, noon)
+  const damaged = certificateExpiry({ ...subject, what: 'damaged' }, '', noon)
+  // Minutes within a day are no reason to tear apart what was found side by side.
+  const soon = [of('soon', 20), of('as soon', 19.99), of('sooner', 3)]
+  const list = [of('b', 300), of('a', 200), damaged, ...soon, of('over', -1), of('long over', -90)]
+  const order = ['long over', 'over', 'sooner', 'soon', 'as soon', 'damaged', 'b', 'a']
+  expect(mostUrgentFirst(list).map(({ what }) => what)).toEqual(order)
 })
