@@ -5,20 +5,17 @@ import { namespace } from './cloudcore.ts'
 import { tokenFile } from './join.ts'
 import { whyUnusable } from './token.ts'
 
-type SecretObject = { readonly data?: Readonly<Record<string, string>> }
+type Secret = { readonly metadata: { readonly name: string }; readonly data?: Readonly<Record<string, string>> }
 
 /** The token that the cluster holds now, and what is wrong with it if anything is. The token is a secret from here on. */
 export async function currentToken(ctx: TaskContext): Promise<{ readonly token: string; readonly why?: string }> {
-  const cluster = clusterOf(ctx)
-  const field = async (secret: string, key: string) => {
-    const object = await cluster.get<SecretObject>('-n', namespace, 'secret', secret)
-    return Buffer.from(object?.data?.[key] ?? '', 'base64')
-  }
-  const token = (await field('tokensecret', 'tokendata')).toString('utf8').trim()
+  const asked = ['-n', namespace, 'secret', 'tokensecret', 'casecret']
+  const secrets = (await clusterOf(ctx).get<{ readonly items: readonly Secret[] }>(...asked))?.items ?? []
+  const field = (secret: string, key: string) =>
+    Buffer.from(secrets.find(({ metadata }) => metadata.name === secret)?.data?.[key] ?? '', 'base64')
+  const token = field('tokensecret', 'tokendata').toString('utf8').trim()
   if (token !== '') ctx.secret(token)
-  const caHash = createHash('sha256')
-    .update(await field('casecret', 'cadata'))
-    .digest('hex')
+  const caHash = createHash('sha256').update(field('casecret', 'cadata')).digest('hex')
   const why = whyUnusable(token, caHash, new Date())
   return { token, ...(why ? { why } : {}) }
 }

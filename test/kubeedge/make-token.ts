@@ -1,4 +1,5 @@
 import { createHash, createHmac } from 'node:crypto'
+import { listJson } from '../distribution/kubectl-answers.ts'
 
 const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
 
@@ -14,19 +15,17 @@ export const caHash = createHash('sha256').update(caBytes).digest('hex')
 /** The private half, which nobody but CloudCore may see. */
 export const caKey = 'MHcCAQEEIIa8VVXkt6xPrivate0fTheCA1m4A'
 
-export const secretJson = (name: string, data: Readonly<Record<string, string | Buffer>>): string =>
-  `${JSON.stringify(
-    {
-      apiVersion: 'v1',
-      data: Object.fromEntries(
-        Object.entries(data).map(([key, value]) => [key, Buffer.from(value).toString('base64')]),
-      ),
-      kind: 'Secret',
-      metadata: { name, namespace: 'kubeedge', creationTimestamp: '2026-01-01T00:00:00Z' },
-      type: 'Opaque',
-    },
-    null,
-    4,
-  )}\n`
+const secret = (name: string, data: Readonly<Record<string, string | Buffer>>) => ({
+  apiVersion: 'v1',
+  data: Object.fromEntries(Object.entries(data).map(([key, value]) => [key, Buffer.from(value).toString('base64')])),
+  kind: 'Secret',
+  metadata: { name, namespace: 'kubeedge', creationTimestamp: '2026-01-01T00:00:00Z' },
+  type: 'Opaque',
+})
 
-export const caSecret = secretJson('casecret', { cadata: caBytes, cakeydata: caKey })
+/** What kubectl prints when it is asked for the token and the CA at once; several names are a list, also when one is there. */
+export const tokenAndCaJson = (token?: string): string =>
+  listJson([
+    ...(token === undefined ? [] : [secret('tokensecret', { tokendata: token })]),
+    secret('casecret', { cadata: caBytes, cakeydata: caKey }),
+  ])

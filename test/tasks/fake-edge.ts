@@ -1,6 +1,6 @@
 import type { Rule } from '../../lib/host/scripted.ts'
 import { edgeJson, edgeLabels, type NodeAnswer } from '../distribution/kubectl-answers.ts'
-import { caHash, caSecret, secretJson, tokenOf } from '../kubeedge/make-token.ts'
+import { caHash, tokenAndCaJson, tokenOf } from '../kubeedge/make-token.ts'
 import { type Scene, sceneOn } from './context.ts'
 
 export const tokenFile = '/var/lib/kedge/edge-token'
@@ -79,8 +79,7 @@ export function fakeEdge(parts: EdgeParts, node: Partial<NodeAnswer> = {}, befor
       ],
       master: [
         [/get node edge-1 /, () => (object ? edgeJson(object) : '')],
-        [/get -n kubeedge secret tokensecret /, secretJson('tokensecret', { tokendata: token })],
-        [/get -n kubeedge secret casecret /, caSecret],
+        [/get -n kubeedge secret tokensecret casecret /, tokenAndCaJson(token)],
         [
           / delete node edge-1 --ignore-not-found$/,
           () => {

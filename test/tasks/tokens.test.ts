@@ -2,7 +2,7 @@ import { describe, expect, test } from 'bun:test'
 import type { Rule } from '../../lib/host/scripted.ts'
 import getToken from '../../tasks/get-token.ts'
 import sendToken from '../../tasks/send-token.ts'
-import { caHash, caKey, caSecret, secretJson, tokenOf } from '../kubeedge/make-token.ts'
+import { caHash, caKey, tokenAndCaJson, tokenOf } from '../kubeedge/make-token.ts'
 import { sceneOn } from './context.ts'
 import { fakeEdge, newToken, tokenFile } from './fake-edge.ts'
 
@@ -12,10 +12,8 @@ const expired = tokenOf(caHash, inHours(-1))
 
 /** A master whose tokensecret is one of these from question to question. */
 function master(tokens: readonly (string | undefined)[], onSleep?: () => void) {
-  const answers = tokens.map((token) => (token === undefined ? '' : secretJson('tokensecret', { tokendata: token })))
   const rules: Rule[] = [
-    [/get -n kubeedge secret tokensecret /, answers],
-    [/get -n kubeedge secret casecret /, caSecret],
+    [/get -n kubeedge secret tokensecret casecret /, tokens.map((token) => tokenAndCaJson(token))],
     [/delete secret tokensecret|rollout restart/, ''],
   ]
   const scene = sceneOn('master', { rules: { master: rules }, ...(onSleep ? { onSleep } : {}) })
@@ -33,6 +31,15 @@ const restart = [
 describe('get-token: check', () => {
   test('a token that is good for the join is enough', async () =>
     expect(await getToken.check(master([goodToken]).ctx)).toEqual({ done: true }))
+  test('token and CA are one question, since each costs an emulated node a good part of a second', async () => {
+    const { ctx, steps } = master([goodToken])
+    await getToken.check(ctx)
+    expect(steps).toHaveLength(1)
+  })
+  test('before CloudCore has made either, there is none yet', async () => {
+    const { ctx } = sceneOn('master', { rules: { master: [[/tokensecret casecret/, '']] } })
+    expect(await getToken.check(ctx)).toEqual({ done: false, why: 'there is no token yet' })
+  })
   test.each([
     ['there is none yet', undefined, /^there is no token yet$/],
     ['it is empty', '', /^there is no token yet$/],
@@ -126,8 +133,8 @@ describe('send-token', () => {
           [/^test/, { exitCode: 1 }],
         ],
         master: [
-          [/get node|tokensecret/, ''],
-          [/casecret/, caSecret],
+          [/get node/, ''],
+          [/tokensecret casecret/, tokenAndCaJson()],
         ],
       },
     })
