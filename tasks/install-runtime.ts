@@ -1,3 +1,4 @@
+import { refuseOtherRuntime } from '../lib/runtime/joined-with.ts'
 import { runtimeOf } from '../lib/runtime/runtime.ts'
 import { task } from '../lib/task/task.ts'
 
@@ -5,5 +6,8 @@ export default task({
   description: 'Install the container runtime from the bundle',
   step: 4,
   check: (ctx) => runtimeOf(ctx).checkInstalled(ctx),
-  run: (ctx) => runtimeOf(ctx).install(ctx),
+  async run(ctx) {
+    await refuseOtherRuntime(ctx)
+    await runtimeOf(ctx).install(ctx)
+  },
 })

@@ -1,3 +1,4 @@
+import { refuseOtherRuntime } from '../lib/runtime/joined-with.ts'
 import { runtimeOf } from '../lib/runtime/runtime.ts'
 import { task } from '../lib/task/task.ts'
 
@@ -6,5 +7,8 @@ export default task({
   description: "Make systemd the runtime's cgroup driver, with the bundle's sandbox image",
   step: 5,
   check: (ctx) => runtimeOf(ctx).checkConfigured(ctx),
-  run: (ctx) => runtimeOf(ctx).configure(ctx),
+  async run(ctx) {
+    await refuseOtherRuntime(ctx)
+    await runtimeOf(ctx).configure(ctx)
+  },
 })

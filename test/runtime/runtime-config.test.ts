@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import { containerd, containerdConfig } from '../../lib/runtime/containerd.ts'
-import { crio, crioConfig } from '../../lib/runtime/cri-o.ts'
+import { crio } from '../../lib/runtime/cri-o.ts'
+import { crioConfig, imageIn, registriesConfig, storageOf } from '../../lib/runtime/cri-o-config.ts'
 import { runtimeOf } from '../../lib/runtime/runtime.ts'
 import { sandboxImage } from '../../lib/runtime/sandbox-image.ts'
 import { makeBundle } from '../bundle/make-bundle.ts'
@@ -50,15 +51,33 @@ describe("containerd's file", () => {
   })
 })
 
-test("CRI-O's drop-in", async () => {
-  const text = crioConfig(pauseImage)
-  await expectGolden('crio.conf', text)
-  expect(Bun.TOML.parse(text)).toEqual({
-    crio: {
-      runtime: { cgroup_manager: 'systemd', conmon_cgroup: 'system.slice' },
-      image: { pause_image: pauseImage },
-      network: { plugin_dirs: ['/opt/cni/bin'] },
-    },
+describe("CRI-O's files", () => {
+  test('the drop-in: systemd, one pause image, the lab’s CNI folders, a storage that others can find', async () => {
+    const text = crioConfig(pauseImage, 'overlay')
+    await expectGolden('crio.conf', text)
+    expect(Bun.TOML.parse(text)).toEqual({
+      crio: {
+        root: '/var/lib/containers/storage',
+        runroot: '/run/containers/storage',
+        storage_driver: 'overlay',
+        clean_shutdown_file: '',
+        runtime: { cgroup_manager: 'systemd', conmon_cgroup: 'system.slice' },
+        image: { pause_image: pauseImage },
+        network: { network_dir: '/etc/cni/net.d', plugin_dirs: ['/opt/cni/bin', '/usr/lib/cni'] },
+      },
+    })
+  })
+
+  test('what is imported goes where the drop-in says, under its full name', () => {
+    for (const driver of ['overlay', 'vfs'] as const) {
+      expect(imageIn(storageOf(crioConfig(pauseImage, driver)), pauseImage)).toBe(
+        `containers-storage:[${driver}@/var/lib/containers/storage+/run/containers/storage]${pauseImage}`,
+      )
+    }
+  })
+
+  test('names without a registry are Docker Hub’s, as keadm and the chart write them', () => {
+    expect(Bun.TOML.parse(registriesConfig)).toEqual({ 'unqualified-search-registries': ['docker.io'] })
   })
 })
 

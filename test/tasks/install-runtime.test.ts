@@ -2,14 +2,18 @@ import { describe, expect, test } from 'bun:test'
 import type { Rule } from '../../lib/host/scripted.ts'
 import { setUpCniFolder } from '../../lib/runtime/cni-folder.ts'
 import installRuntime from '../../tasks/install-runtime.ts'
-import { sceneOn } from './context.ts'
-import { changesOf, delivered, noPieces } from './lab-bundle.ts'
+import { failureOf, sceneOn } from './context.ts'
+import { changesOf, delivered, noPieces, sumLine } from './lab-bundle.ts'
 
 const absent = { stderr: 'bash: line 1: containerd: command not found\n', exitCode: 127 }
 const containerd: Rule = [
   'containerd --version',
   'containerd github.com/containerd/containerd 1.6.20~ds1 1.6.20~ds1-1+deb12u1\n',
 ]
+const crioPrograms = 'crio --version && skopeo --version'
+const crio: Rule = [crioPrograms, 'crio version 1.28.4\nskopeo version 1.9.3\n']
+const noSamples: Rule = [/^ls \/etc\/cni\/net\.d/, '10-kedge.conflist\n200-loopback.conf\n']
+const crictl: Rule = [/^sha256sum/, sumLine('crictl', '/usr/local/bin/crictl')]
 const plugins = /\/opt\/cni\/bin/
 
 describe('check', () => {
@@ -24,7 +28,7 @@ describe('check', () => {
         [/^dpkg-query/, { stdout: 'runc installed\n', exitCode: 1 }],
       ),
     ).toEqual({ done: false, why: 'containerd, containernetworking-plugins not installed' })
-    expect(await verdict('edge-2', ['crio --version', { exitCode: 127 }], [/^dpkg-query/, { exitCode: 1 }])).toEqual({
+    expect(await verdict('edge-2', [crioPrograms, { exitCode: 127 }], [/^dpkg-query/, { exitCode: 1 }])).toEqual({
       done: false,
       why: 'cri-o, runc, conmon, containernetworking-plugins, skopeo not installed',
     })
@@ -40,14 +44,11 @@ describe('check', () => {
 
   test('there: it need not run, since it is not configured yet', async () => {
     expect(await verdict('edge-1', containerd, [plugins, ''])).toEqual({ done: true })
-    expect(await verdict('edge-2', ['crio --version', 'crio version 1.32.1\n'], [plugins, ''])).toEqual({ done: true })
+    expect(await verdict('edge-2', crio, [plugins, ''], noSamples, crictl)).toEqual({ done: true })
   })
 
   test('half-made: the packages are there, and kedge was cut off before the CNI plug-ins were in their folder', async () => {
-    for (const [node, version] of [
-      ['edge-1', containerd] as const,
-      ['edge-2', ['crio --version', 'crio version 1.32.1\n']] as const,
-    ]) {
+    for (const [node, version] of [['edge-1', containerd] as const, ['edge-2', crio] as const]) {
       expect(await verdict(node, version, [plugins, { exitCode: 1 }])).toEqual({
         done: false,
         why: 'the CNI plug-ins are not in /opt/cni/bin',
@@ -66,7 +67,60 @@ test.each([
     `${node}$ put ${delivered(piece)}`,
     expect.stringContaining(` --install /var/lib/kedge/packages/${piece}/*.deb`),
     expect.stringMatching(/mkdir -p \/opt\/cni\/bin/),
+    ...(piece === 'cri-o' ? [`${node}$ put ${delivered('crictl')}`] : []),
   ])
+})
+
+describe('CRI-O', () => {
+  const samples = '10-crio-bridge.conflist\n10-flannel.conflist\n100-crio-bridge.conf\n11-crio-ipv4-bridge.conflist\n'
+
+  test('check: its sample networks, which come before the lab’s by name, and crictl', async () => {
+    const verdict = (...rules: Rule[]) =>
+      installRuntime.check(sceneOn('edge-2', { rules: { 'edge-2': [crio, [plugins, ''], ...rules] } }).ctx)
+    expect(await verdict([/^ls/, samples])).toEqual({
+      done: false,
+      why: "CRI-O's sample network would win over the lab's: 10-crio-bridge.conflist, 100-crio-bridge.conf, 11-crio-ipv4-bridge.conflist",
+    })
+    expect(await verdict(noSamples, [/^sha256sum/, { exitCode: 1 }])).toEqual({
+      done: false,
+      why: 'crictl is not as in the bundle',
+    })
+  })
+
+  test('run: a sample is set aside with its content, the lab’s own stays', async () => {
+    const { ctx, steps } = sceneOn('edge-2', {
+      rules: { 'edge-2': [noPieces, [/^ls \/etc\/cni/, samples], [/^/, '']] },
+    })
+    await installRuntime.run(ctx)
+    const moved = steps.filter((step) => /mv -f \/etc\/cni/.test(step))
+    expect(moved).toHaveLength(3)
+    expect(moved[0]).toBe(
+      'edge-2$ mv -f /etc/cni/net.d/10-crio-bridge.conflist /etc/cni/net.d/10-crio-bridge.conflist.kedge-aside',
+    )
+    expect(moved.join()).not.toContain('flannel')
+  })
+
+  test('run: Docker’s containerd.io and the runc that CRI-O needs rule each other out; nothing is touched', async () => {
+    const { ctx, steps } = sceneOn('edge-2', {
+      rules: {
+        'edge-2': [
+          [/^grep/, { exitCode: 1 }],
+          [/^dpkg-query/, 'containerd.io installed\n'],
+        ],
+      },
+    })
+    expect(await failureOf(installRuntime.run(ctx))).toMatch(/^refused: edge-2 has Docker's containerd.io/)
+    expect(steps.filter((step) => !/dpkg-query|grep/.test(step))).toEqual([])
+  })
+})
+
+test('a node that has joined with another runtime keeps it, and says so before anything is installed', async () => {
+  const joined = 'containerRuntimeEndpoint: unix:///run/containerd/containerd.sock\n'
+  const { ctx, steps } = sceneOn('edge-2', { rules: { 'edge-2': [[/^grep/, joined]] } })
+  expect(await failureOf(installRuntime.run(ctx))).toBe(
+    'refused: edge-2 has joined with the runtime at unix:///run/containerd/containerd.sock, and the file gives it cri-o',
+  )
+  expect(steps).toHaveLength(1)
 })
 
 test('the plug-ins of the distribution are linked, those of somebody else stay', async () => {

@@ -1,5 +1,6 @@
 import { expect, test } from 'bun:test'
 import type { Rule } from '../../lib/host/scripted.ts'
+import { crioConfig } from '../../lib/runtime/cri-o-config.ts'
 import loadImages from '../../tasks/load-images.ts'
 import { failureOf, sceneOn } from './context.ts'
 import { allPieces, changesOf, delivered, noPieces, pauseImage } from './lab-bundle.ts'
@@ -79,6 +80,7 @@ test('CRI-O: names as the CRI tells them, imported under the name of the manifes
     { id: 'sha256:2', repoTags: [], repoDigests: ['docker.io/library/untagged@sha256:2'] },
   ]
   const { ctx, steps } = sceneOn('edge-2', {
+    files: { 'edge-2': { '/etc/crio/crio.conf.d/90-kedge.conf': crioConfig(pauseImage, 'vfs') } },
     rules: {
       'edge-2': [[/^crictl/, JSON.stringify({ images })], allPieces, [/^skopeo|^rm/, '']],
     },
@@ -87,8 +89,15 @@ test('CRI-O: names as the CRI tells them, imported under the name of the manifes
   await loadImages.run(ctx)
   const path = delivered(edgeImage)
   expect(changesOf(steps).slice(2)).toEqual([
-    `edge-2$ skopeo copy docker-archive:${path} containers-storage:${edgeImage}`,
+    `edge-2$ skopeo copy --quiet docker-archive:${path} 'containers-storage:[vfs@/var/lib/containers/storage+/run/containers/storage]${edgeImage}'`,
     `edge-2$ rm -f ${path}`,
   ])
   expect(steps[0]).toBe('edge-2$ crictl --runtime-endpoint unix:///var/run/crio/crio.sock images -o json')
+})
+
+test('CRI-O without a single image', async () => {
+  for (const answer of ['{\n  "images": []\n}\n', '{}\n']) {
+    const { ctx } = sceneOn('edge-2', { rules: { 'edge-2': [[/^crictl/, answer]] } })
+    expect(await loadImages.check(ctx)).toEqual({ done: false, why: `not imported: ${pauseImage}, ${edgeImage}` })
+  }
 })
