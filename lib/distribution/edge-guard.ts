@@ -10,7 +10,8 @@ type PodSpec = {
     }
   }
 }
-export type DaemonSet = {
+/** A DaemonSet or a Deployment. */
+export type Workload = {
   readonly apiVersion: string
   readonly kind: string
   readonly metadata: {
@@ -22,20 +23,20 @@ export type DaemonSet = {
 }
 
 export const edgeRole = 'node-role.kubernetes.io/edge'
-/** With the value `allowed` on a DaemonSet: it may run on edges, and nobody adds a condition to it. */
+/** With the value `allowed` on a workload: it may run on edges, and nobody adds a condition to it. */
 export const edgesAnnotation = 'kedge.dev/edges'
 const notOnEdges: Expression = { key: edgeRole, operator: 'DoesNotExist' }
 
-/** Whether a DaemonSet keeps off edges, or was meant for them. edgecore adds no taint, so every other one lands there. */
-export function isGuarded(daemonSet: DaemonSet): boolean {
-  if (isMeantForEdges(daemonSet)) return true
-  const terms = termsOf(daemonSet.spec.template.spec)
+/** Whether a workload keeps off edges, or was meant for them. edgecore adds no taint, so every other one may land there. */
+export function isGuarded(workload: Workload): boolean {
+  if (isMeantForEdges(workload)) return true
+  const terms = termsOf(workload.spec.template.spec)
   // Terms are ORed: one without an expression about the role lets edges in.
   return terms.length > 0 && terms.every((term) => expressionsOn(edgeRole, term).length > 0)
 }
 
-/** A DaemonSet that asks for edges, by nodeSelector or by a term of its affinity, or that was allowed there by annotation. */
-export function isMeantForEdges({ metadata, spec }: DaemonSet): boolean {
+/** A workload that asks for edges, by nodeSelector or by a term of its affinity, or that was allowed there by annotation. */
+export function isMeantForEdges({ metadata, spec }: Workload): boolean {
   if (metadata.annotations?.[edgesAnnotation] === 'allowed') return true
   const pod = spec.template.spec
   if (pod.nodeSelector && edgeRole in pod.nodeSelector) return true
@@ -53,14 +54,14 @@ const expressionsOn = (key: string, { matchExpressions = [] }: Term): readonly E
 const termsOf = (pod: PodSpec): readonly Term[] =>
   pod.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms ?? []
 
-/** The same DaemonSet kept off edges, its own conditions kept inside each term. */
-export function guarded<T extends DaemonSet>(daemonSet: T): T {
-  if (isGuarded(daemonSet)) return daemonSet
-  const template = daemonSet.spec.template
+/** The same workload kept off edges, its own conditions kept inside each term. */
+export function guarded<T extends Workload>(workload: T): T {
+  if (isGuarded(workload)) return workload
+  const template = workload.spec.template
   return {
-    ...daemonSet,
+    ...workload,
     spec: {
-      ...daemonSet.spec,
+      ...workload.spec,
       template: { ...template, spec: { ...template.spec, affinity: guardedAffinity(template.spec) } },
     },
   }
@@ -81,19 +82,25 @@ function guardedAffinity(pod: PodSpec) {
   }
 }
 
-/** DaemonSets of the cluster that would put a pod on an edge and were not meant to. */
-export async function unguardedDaemonSets(cluster: Cluster): Promise<readonly DaemonSet[]> {
-  const list = await cluster.get<{ items: readonly DaemonSet[] }>('daemonsets', '--all-namespaces')
-  return (list?.items ?? []).filter((daemonSet) => !isGuarded(daemonSet))
+/**
+ * What would put a pod on an edge and was not meant to: every DaemonSet, and the cluster's own Deployments (CoreDNS would
+ * go to edges as soon as it is restarted). Other Deployments are their owners' to place.
+ */
+export async function unguardedWorkloads(cluster: Cluster): Promise<readonly Workload[]> {
+  const list = await cluster.get<{ items: readonly Workload[] }>('daemonsets,deployments', '--all-namespaces')
+  return (list?.items ?? []).filter(
+    (workload) =>
+      (workload.kind === 'DaemonSet' || workload.metadata.namespace === 'kube-system') && !isGuarded(workload),
+  )
 }
 
-export const nameOf = ({ metadata }: DaemonSet): string => `${metadata.namespace ?? 'default'}/${metadata.name}`
+export const nameOf = ({ metadata }: Workload): string => `${metadata.namespace ?? 'default'}/${metadata.name}`
 
-/** Keeps every DaemonSet off edges. Must come before the first join; kubeadm's upgrades take kube-proxy's guard away again. */
-export async function guardDaemonSets(cluster: Cluster): Promise<void> {
-  for (const daemonSet of await unguardedDaemonSets(cluster)) {
-    const { name, namespace = 'default' } = daemonSet.metadata
-    const patch = { spec: { template: { spec: { affinity: guardedAffinity(daemonSet.spec.template.spec) } } } }
-    await cluster.run('-n', namespace, 'patch', 'daemonset', name, '--type=merge', '-p', JSON.stringify(patch))
+/** Keeps them off edges. Must come before the first join; kubeadm's upgrades take kube-proxy's guard away again. */
+export async function guardWorkloads(cluster: Cluster): Promise<void> {
+  for (const { kind, metadata, spec } of await unguardedWorkloads(cluster)) {
+    const { name, namespace = 'default' } = metadata
+    const patch = JSON.stringify({ spec: { template: { spec: { affinity: guardedAffinity(spec.template.spec) } } } })
+    await cluster.run('-n', namespace, 'patch', kind.toLowerCase(), name, '--type=merge', '-p', patch)
   }
 }

@@ -2,13 +2,13 @@ import { type Check, doneIf, pending, type TaskContext } from '../task/task.ts'
 import { untilDone } from '../task/until-done.ts'
 import { clusterOf, type NodeObject, whyNotReady } from './cluster.ts'
 import { checkDns, setUpDns } from './cluster-dns.ts'
-import { guardDaemonSets, nameOf, unguardedDaemonSets } from './edge-guard.ts'
+import { guardWorkloads, nameOf, unguardedWorkloads } from './edge-guard.ts'
 import { podNetworkObjects } from './pod-network.ts'
 
 /** Nothing of the cloud's would land on an edge, and this node is Ready, which it is not without a pod network. */
 export async function checkNetwork(ctx: TaskContext): Promise<Check> {
   const cluster = clusterOf(ctx)
-  const unguarded = await unguardedDaemonSets(cluster)
+  const unguarded = await unguardedWorkloads(cluster)
   if (unguarded.length > 0) return pending(`would land on edges: ${unguarded.map(nameOf).join(', ')}`)
   const node = await cluster.get<NodeObject>('node', ctx.node.name)
   const why = whyNotReady(node, ctx.node.name)
@@ -18,7 +18,7 @@ export async function checkNetwork(ctx: TaskContext): Promise<Check> {
 export async function installNetwork(ctx: TaskContext): Promise<void> {
   const cluster = clusterOf(ctx)
   await cluster.apply(podNetworkObjects(ctx))
-  await guardDaemonSets(cluster)
+  await guardWorkloads(cluster)
   await setUpDns(ctx)
   await untilReady(ctx, ctx.node.name)
 }

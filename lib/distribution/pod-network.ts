@@ -3,11 +3,11 @@ import { refused } from '../event/failure.ts'
 import type { TaskContext } from '../task/task.ts'
 import { cloudAddress, cloudNetwork } from '../topology/addresses.ts'
 import { parseDocuments } from '../topology/parse-documents.ts'
-import { type DaemonSet, guarded } from './edge-guard.ts'
+import { guarded, type Workload } from './edge-guard.ts'
 
 type KubernetesObject = { readonly kind: string; readonly data?: Readonly<Record<string, string>> }
 type Container = { readonly command?: readonly string[]; readonly args?: readonly string[] }
-type FlannelSet = DaemonSet & {
+type FlannelSet = Workload & {
   readonly spec: { readonly template: { readonly spec: { readonly containers?: readonly Container[] } } }
 }
 

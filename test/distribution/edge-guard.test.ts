@@ -1,22 +1,22 @@
 import { describe, expect, test } from 'bun:test'
 import { clusterOf } from '../../lib/distribution/cluster.ts'
 import {
-  type DaemonSet,
-  guardDaemonSets,
   guarded,
+  guardWorkloads,
   isGuarded,
   isMeantForEdges,
   nameOf,
+  type Workload,
 } from '../../lib/distribution/edge-guard.ts'
 import { sceneOn } from '../tasks/context.ts'
 import { listJson } from './kubectl-answers.ts'
 
-type PodSpec = DaemonSet['spec']['template']['spec']
+type PodSpec = Workload['spec']['template']['spec']
 type Terms = NonNullable<
   NonNullable<NonNullable<PodSpec['affinity']>['nodeAffinity']>['requiredDuringSchedulingIgnoredDuringExecution']
 >['nodeSelectorTerms']
 
-const set = (pod: object, name = 'agent', namespace?: string): DaemonSet => ({
+const set = (pod: object, name = 'agent', namespace?: string): Workload => ({
   apiVersion: 'apps/v1',
   kind: 'DaemonSet',
   metadata: { name, ...(namespace ? { namespace } : {}) },
@@ -24,7 +24,7 @@ const set = (pod: object, name = 'agent', namespace?: string): DaemonSet => ({
 })
 const withTerms = (...nodeSelectorTerms: Terms) =>
   set({ affinity: { nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms } } } })
-const termsOf = (daemonSet: DaemonSet) =>
+const termsOf = (daemonSet: Workload) =>
   daemonSet.spec.template.spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms
 
 const linux = { key: 'kubernetes.io/os', operator: 'In', values: ['linux'] }
@@ -98,7 +98,7 @@ describe('what counts as kept off', () => {
   ])('%s', (_, daemonSet, verdict) => expect(isGuarded(daemonSet)).toBe(verdict))
 })
 
-const annotated = (value: string): DaemonSet => ({
+const annotated = (value: string): Workload => ({
   ...set({}, 'mesh'),
   metadata: { name: 'mesh', annotations: { 'kedge.dev/edges': value } },
 })
@@ -139,7 +139,18 @@ test('in the cluster each unguarded one is patched, whole, in its namespace; the
     ...withTerms({ matchExpressions: [linux] }),
     metadata: { name: 'kube-flannel-ds', namespace: 'kube-flannel' },
   }
-  const list = listJson([proxy, guarded(set({}, 'done', 'x')), flannel, set({}, 'mine')])
+  const deployment = (name: string, namespace: string): Workload => ({
+    ...set({}, name, namespace),
+    kind: 'Deployment',
+  })
+  const list = listJson([
+    deployment('coredns', 'kube-system'),
+    deployment('coredns', 'mine'),
+    proxy,
+    guarded(set({}, 'done', 'x')),
+    flannel,
+    set({}, 'mine'),
+  ])
   const { ctx, steps } = sceneOn('master', {
     rules: {
       master: [
@@ -148,12 +159,13 @@ test('in the cluster each unguarded one is patched, whole, in its namespace; the
       ],
     },
   })
-  await guardDaemonSets(clusterOf(ctx))
+  await guardWorkloads(clusterOf(ctx))
   const patch = (...expressions: object[]) =>
     `'{"spec":{"template":{"spec":{"affinity":{"nodeAffinity":{"requiredDuringSchedulingIgnoredDuringExecution":{"nodeSelectorTerms":[{"matchExpressions":${JSON.stringify(expressions)}}]}}}}}}}'`
   const kubectl = "master$ kubectl '--kubeconfig=/etc/kubernetes/admin.conf'".replaceAll("'", '')
   expect(steps).toEqual([
-    `${kubectl} get daemonsets --all-namespaces -o json --ignore-not-found`,
+    `${kubectl} get daemonsets,deployments --all-namespaces -o json --ignore-not-found`,
+    `${kubectl} -n kube-system patch deployment coredns --type=merge -p ${patch(noEdge)}`,
     `${kubectl} -n kube-system patch daemonset kube-proxy --type=merge -p ${patch(noEdge)}`,
     `${kubectl} -n kube-flannel patch daemonset kube-flannel-ds --type=merge -p ${patch(linux, noEdge)}`,
     `${kubectl} -n default patch daemonset mine --type=merge -p ${patch(noEdge)}`,

@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'bun:test'
-import type { DaemonSet } from '../../lib/distribution/edge-guard.ts'
+import type { Workload } from '../../lib/distribution/edge-guard.ts'
 import type { Rule } from '../../lib/host/scripted.ts'
 import installNetwork from '../../tasks/install-network.ts'
 import { listJson, nodeJson } from '../distribution/kubectl-answers.ts'
 import { failureOf, sceneOn } from './context.ts'
 
-const set = (name: string, namespace: string): DaemonSet => ({
+const set = (name: string, namespace: string): Workload => ({
   apiVersion: 'apps/v1',
   kind: 'DaemonSet',
   metadata: { name, namespace },
@@ -14,7 +14,7 @@ const set = (name: string, namespace: string): DaemonSet => ({
 
 /** A cluster that kubeadm has just made: kube-proxy goes everywhere, and the node waits for its pod network. */
 function cluster(more: Rule[] = []) {
-  const daemonSets = new Map<string, DaemonSet>([['kube-proxy', set('kube-proxy', 'kube-system')]])
+  const daemonSets = new Map<string, Workload>([['kube-proxy', set('kube-proxy', 'kube-system')]])
   const applied: { kind: string; metadata: { name: string } }[] = []
   let ready: 'True' | 'False' = 'False'
   const scene = sceneOn('master', {
@@ -25,7 +25,7 @@ function cluster(more: Rule[] = []) {
       master: [
         ...more,
         [/grep -Eq '\^nameserver/, ''],
-        [/get daemonsets --all-namespaces /, () => listJson([...daemonSets.values()])],
+        [/get daemonsets,deployments --all-namespaces /, () => listJson([...daemonSets.values()])],
         [/get node master /, () => nodeJson({ name: 'master', ready, message: 'cni plugin not initialized' })],
         [
           / apply -f -$/,
@@ -41,7 +41,7 @@ function cluster(more: Rule[] = []) {
           / patch daemonset (\S+) /,
           ({ command }) => {
             const [, name = '', patch = ''] = / patch daemonset (\S+) --type=merge -p '(.*)'$/.exec(command) ?? []
-            const found = daemonSets.get(name) as DaemonSet
+            const found = daemonSets.get(name) as Workload
             const { affinity } = JSON.parse(patch).spec.template.spec
             daemonSets.set(name, { ...found, spec: { template: { spec: { ...found.spec.template.spec, affinity } } } })
             return `daemonset.apps/${name} patched\n`
@@ -58,7 +58,7 @@ function cluster(more: Rule[] = []) {
     ...scene,
     applied,
     changes,
-    add: (daemonSet: DaemonSet) => daemonSets.set(daemonSet.metadata.name, daemonSet),
+    add: (daemonSet: Workload) => daemonSets.set(daemonSet.metadata.name, daemonSet),
   }
 }
 
