@@ -18,7 +18,7 @@ export default task({
       ctx,
       images.map(({ name, sha256 }) => ({ name, path: paths.get(sha256) as string })),
     )
-    await forget(ctx, ...images)
+    await forget(ctx, paths.values())
   },
 })
 

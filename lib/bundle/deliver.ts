@@ -60,9 +60,13 @@ async function send(ctx: TaskContext, asset: Asset): Promise<void> {
   })
 }
 
-/** Forgets pieces on the node that have been put to use, so that a small edge does not hold everything twice. */
-export async function forget(ctx: TaskContext, ...assets: readonly Asset[]): Promise<void> {
-  await ctx.$`rm -f ${assets.map(pathOnNode)}`
+/**
+ * Forgets pieces on the node that have been put to use, by the paths at which they were delivered, so that a small edge does
+ * not hold everything twice. What lies on the bundle's disk was never copied, and costs no command.
+ */
+export async function forget(ctx: TaskContext, paths: Iterable<string>): Promise<void> {
+  const copies = [...paths].filter((path) => path.startsWith(`${piecesFolder}/`))
+  if (copies.length > 0) await ctx.$`rm -f ${copies}`
 }
 
 /** A program of the bundle and where it belongs on a node. */
@@ -86,5 +90,5 @@ export async function installPrograms(ctx: TaskContext, programs: readonly Progr
     const aside = `${path}.kedge`
     await ctx.$`mkdir -p "$(dirname ${path})" && install -m 0755 ${delivered} ${aside} && sync ${aside} && mv -f ${aside} ${path}`
   }
-  if (assets.length > 0) await forget(ctx, ...assets)
+  await forget(ctx, paths.values())
 }

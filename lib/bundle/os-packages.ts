@@ -33,7 +33,7 @@ until dpkg --refuse-downgrade --skip-same-version --force-confold --install ${fo
 done
 cat ${folder}/errors >&2
 rm -rf ${folder}`
-  await forget(ctx, asset)
+  await forget(ctx, [tar])
 }
 
 /** Debian's switch by which an installation starts no service. */

@@ -96,10 +96,17 @@ test('a large piece is told of in steps of a fifth at least', async () => {
   expect(said.slice(1)).toEqual([20, 40, 60, 80, 100].map((percent) => `sending base: ${percent} %`))
 })
 
-test('forget removes the delivered piece and nothing else', async () => {
+test('forget removes what was delivered and nothing else', async () => {
   const { ctx, steps } = sceneOn('edge-1', { rules: { 'edge-1': [[/^rm/, '']] } })
-  await forget(ctx, ctx.asset('keadm'))
-  expect(steps).toEqual([`edge-1$ rm -f ${delivered('keadm')}`])
+  await forget(ctx, [delivered('keadm'), '/run/kedge/bundle/x', delivered('kubectl')])
+  expect(steps).toEqual([`edge-1$ rm -f ${delivered('keadm')} ${delivered('kubectl')}`])
+})
+
+test('what lies on the disk of the bundle is forgotten without a command', async () => {
+  const { ctx, steps } = sceneOn('edge-1')
+  await forget(ctx, ['/run/kedge/bundle/x'])
+  await forget(ctx, [])
+  expect(steps).toEqual([])
 })
 
 test.each([
