@@ -3,6 +3,8 @@ export type Failure = {
   readonly kind: FailureKind
   /** One sentence, secrets masked. */
   readonly message: string
+  /** Set where waiting cures nothing although it does for others of this kind: a login that was refused, say. */
+  readonly isFinal?: true
   readonly command?: string
   readonly exitCode?: number
   readonly signal?: string

@@ -68,7 +68,7 @@ function configOf(target: SshTarget, options: SshOptions): ConnectConfig {
     host: target.host,
     port: target.port,
     username: target.user,
-    authHandler: loginsOf(target, options.agent) as AuthenticationType[],
+    authHandler: loginsOf(target, options.agent).map(({ login }) => login) as AuthenticationType[],
     readyTimeout: 0,
     keepaliveInterval: (keepaliveSeconds * 1000) / 3,
     keepaliveCountMax: 3,
@@ -86,18 +86,17 @@ const everyAlgorithm: ServerHostKeyAlgorithm[] = ['ssh-ed25519', ...ecdsa, ...rs
 const algorithmsOf = (type: string): ServerHostKeyAlgorithm[] =>
   type === 'ssh-rsa' ? rsa : everyAlgorithm.filter((algorithm) => algorithm === type)
 
-function loginsOf(target: SshTarget, agent: string | undefined): unknown[] {
+/** The logins that are tried, in this order, each with what it is called in a message. */
+function loginsOf(target: SshTarget, agent: string | undefined): readonly { name: string; login: unknown }[] {
   const username = target.user
-  const publickey = (key: string) => ({ type: 'publickey', username, key })
-  const logins: unknown[] = []
-  if (target.privateKey !== undefined) logins.push(publickey(target.privateKey))
-  else if (target.key !== undefined) logins.push(publickey(readKey(target.key)))
-  else {
-    if (agent !== undefined) logins.push({ type: 'agent', username, agent })
-    const usual = ['id_ed25519', 'id_ecdsa', 'id_rsa'].map((name) => join(homedir(), '.ssh', name))
-    logins.push(...usual.filter((path) => existsSync(path)).map((path) => publickey(readFileSync(path, 'utf8'))))
-  }
-  return logins
+  const publickey = (name: string, key: string) => ({ name, login: { type: 'publickey', username, key } })
+  if (target.privateKey !== undefined) return [publickey('kedge’s key', target.privateKey)]
+  if (target.key !== undefined) return [publickey(`the key ${target.key}`, readKey(target.key))]
+  const usual = ['id_ed25519', 'id_ecdsa', 'id_rsa'].flatMap((name) => {
+    const path = join(homedir(), '.ssh', name)
+    return existsSync(path) ? [publickey(`the key ~/.ssh/${name}`, readFileSync(path, 'utf8'))] : []
+  })
+  return [...(agent === undefined ? [] : [{ name: 'the agent', login: { type: 'agent', username, agent } }]), ...usual]
 }
 
 function readKey(path: string): string {
@@ -123,12 +122,23 @@ export function unreachable(target: SshTarget, what: string): TaskError {
   return new TaskError({ kind: 'unreachable', message: `${addressOf(target)}: ${what}` })
 }
 
+/** The host is there and says no: it will say so again. A VM that is booting may change its mind, and is waited for elsewhere. */
+function loginRefused(target: SshTarget, { agent }: SshOptions): TaskError {
+  const { host, port, user, key, privateKey } = target
+  const tried = loginsOf(target, agent).map(({ name }) => name)
+  const withWhat = tried.length > 0 ? `with ${tried.join(', ')}` : 'as there is neither a key nor an agent to try'
+  const words = ['ssh', ...(key ? ['-i', key] : []), '-p', String(port), `${user}@${host}`].join(' ')
+  return new TaskError({
+    kind: 'unreachable',
+    isFinal: true,
+    message: `${addressOf(target)}: the login was refused ${withWhat}`,
+    ...(privateKey === undefined ? { cure: `see that this logs in without a password: ${words}` } : {}),
+  })
+}
+
 function explain(error: unknown, target: SshTarget, options: SshOptions): TaskError {
   const { message = String(error), level, code } = error as Error & { level?: string; code?: string }
-  if (level === 'client-authentication') {
-    const key = target.key ? ` with the key ${target.key}` : target.privateKey ? ' with kedge’s key' : ''
-    return unreachable(target, `the login was refused${key}`)
-  }
+  if (level === 'client-authentication') return loginRefused(target, options)
   if (/no matching.*host key/i.test(message)) {
     const types = hostKeysOf(target, options).keyTypes(target.host, target.port)?.join(', ')
     return new TaskError({

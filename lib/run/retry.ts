@@ -11,7 +11,7 @@ const curedByWaiting: Record<FailureKind, boolean> = {
   bug: false,
 }
 
-export const isWorthRetrying = (failure: Failure): boolean => curedByWaiting[failure.kind]
+export const isWorthRetrying = (failure: Failure): boolean => curedByWaiting[failure.kind] && !failure.isFinal
 
 /** 2, 4, 8 … seconds, at most 30. `attempt` counts from 1. */
 export const retryDelaySeconds = (attempt: number): number => Math.min(30, 2 ** attempt)

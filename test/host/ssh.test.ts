@@ -159,11 +159,24 @@ describe.if(sshdPath !== undefined)('ssh', () => {
     expect(failure.message).toContain(`[127.0.0.1]:${jumpSshd.port} shows the host key`)
   })
 
-  test('a key that the host does not know', async () => {
+  test('a key that the host does not know: refused for good, and said whose, with which key and where', async () => {
     const { key: _, ...target } = sshd.target()
-    const { $ } = bind(connectTo({ ...target, privateKey: generateKeyPair('stranger').privateKey }))
-    const failure = toFailure(await $`true`.catch((error) => error))
-    expect(failure).toMatchObject({ kind: 'unreachable', message: expect.stringContaining('the login was refused') })
+    const login = async (way: SshTarget) => toFailure(await bind(connectTo(way)).$`true`.catch((error) => error))
+    const address = `${target.user}@127.0.0.1:${sshd.port}`
+    expect(await login({ ...target, privateKey: generateKeyPair('stranger').privateKey })).toEqual({
+      kind: 'unreachable',
+      isFinal: true,
+      message: `${address}: the login was refused with kedge’s key`,
+      command: 'true',
+    })
+    const key = join(sshd.folder, 'stranger')
+    writeFileSync(key, generateKeyPair('stranger').privateKey, { mode: 0o600 })
+    expect(await login({ ...target, key })).toMatchObject({
+      kind: 'unreachable',
+      isFinal: true,
+      message: `${address}: the login was refused with the key ${key}`,
+      cure: `see that this logs in without a password: ssh -i ${key} -p ${sshd.port} ${target.user}@127.0.0.1`,
+    })
   })
 
   test('a port on which nothing listens', async () => {

@@ -262,8 +262,9 @@ describe('failures', () => {
     expect(of(events, 'task-failed')[0]?.seconds).toBe(60)
   })
 
-  test('a refusal and a bug are not tried again', async () => {
-    for (const error of [refused('that is not ours'), new TypeError('undefined is not a function')]) {
+  test('a refusal, a refused login and a bug are not tried again', async () => {
+    const refusedLogin = new TaskError({ kind: 'unreachable', message: 'the login was refused', isFinal: true })
+    for (const error of [refused('that is not ours'), refusedLogin, new TypeError('undefined is not a function')]) {
       const { events, emit } = recording()
       await execute(
         planOf({ 'a@n': [] }, { retries: 5 }),
