@@ -43,7 +43,7 @@ export type NodeObject = {
   }
   readonly status?: {
     readonly conditions?: readonly { readonly type: string; readonly status: string; readonly message?: string }[]
-    readonly nodeInfo?: { readonly kubeletVersion?: string }
+    readonly nodeInfo?: { readonly kubeletVersion?: string; readonly machineID?: string }
     readonly addresses?: readonly { readonly type: string; readonly address: string }[]
   }
 }

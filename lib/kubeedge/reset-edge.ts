@@ -1,7 +1,9 @@
-import { clusterOf, whyNotReady } from '../distribution/cluster.ts'
+import { clusterOf, type NodeObject, whyNotReady } from '../distribution/cluster.ts'
 import { refused } from '../event/failure.ts'
+import { runtimeOf } from '../runtime/runtime.ts'
 import type { TaskContext } from '../task/task.ts'
 import type { EdgeState } from './edge-state.ts'
+import { keadmFlags } from './keadm-flags.ts'
 
 const folders = ['/etc/kubeedge', '/var/log/kubeedge', '/var/lib/kubeedge', '/var/lib/edged', '/var/lib/kubelet']
 
@@ -11,17 +13,26 @@ const folders = ['/etc/kubeedge', '/var/log/kubeedge', '/var/lib/kubeedge', '/va
  */
 export async function resetEdge(ctx: TaskContext, state: EdgeState): Promise<void> {
   const { $, node } = ctx
-  if (state.node && state.service !== 'active' && !whyNotReady(state.node, node.name)) {
+  const isReady = state.node !== undefined && !whyNotReady(state.node, node.name)
+  if (isReady && state.service !== 'active' && !(await isReportedFromHere(ctx, state.node))) {
     throw refused(
       `the cluster has a node ${node.name} that is Ready, and it is not this machine`,
       `give this edge another name, or take the other machine out (kubectl delete node ${node.name})`,
     )
   }
   ctx.say('an earlier join did not come to its end: starting over')
-  await $`keadm reset edge --force`.nothrow()
+  const { hasResetEndpoint } = keadmFlags(ctx.topology.kubeedge.version)
+  const endpoint = hasResetEndpoint ? [`--remote-runtime-endpoint=${runtimeOf(ctx).endpoint}`] : []
+  await $`keadm reset edge --force ${endpoint}`.nothrow()
   await $`systemctl disable --now edgecore 2>/dev/null || true
 rm -f /etc/systemd/system/edgecore.service && systemctl daemon-reload
 findmnt -rno TARGET | awk '/^.var.lib.kubelet.pods./' | xargs -r umount
 rm -rf ${folders}`
   if (state.node) await clusterOf(ctx).run('delete', 'node', node.name, '--ignore-not-found')
+}
+
+/** A node stays Ready for some 40 s after its edgecore has ended, and what it reported says from which machine. */
+async function isReportedFromHere({ $ }: TaskContext, object: NodeObject | undefined): Promise<boolean> {
+  const own = (await $`cat /etc/machine-id`.nothrow()).stdout.trim()
+  return own !== '' && object?.status?.nodeInfo?.machineID === own
 }

@@ -12,24 +12,38 @@ export type NodeAnswer = {
   readonly version?: string
   readonly labels?: Readonly<Record<string, string>>
   readonly podCIDR?: string
+  readonly uid?: string
+  readonly annotations?: Readonly<Record<string, string>>
+  readonly address?: string
+  readonly machineID?: string
 }
 
-export function nodeJson(node: NodeAnswer): string {
-  const { name, ready = 'True', version = 'v1.32.10', labels = {}, podCIDR } = node
+export const nodeListJson = (nodes: readonly NodeAnswer[]): string => listJson(nodes.map(nodeObject))
+
+export const nodeJson = (node: NodeAnswer): string => print(nodeObject(node))
+
+function nodeObject(node: NodeAnswer): object {
+  const { name, ready = 'True', version = 'v1.32.10', labels = {}, podCIDR, uid, annotations, address, machineID } = node
   const message = node.message ?? (ready === 'True' ? 'kubelet is posting ready status' : 'it is not')
-  return print({
+  return {
     apiVersion: 'v1',
     kind: 'Node',
-    metadata: { name, labels: { 'kubernetes.io/hostname': name, 'kubernetes.io/os': 'linux', ...labels } },
+    metadata: {
+      name,
+      labels: { 'kubernetes.io/hostname': name, 'kubernetes.io/os': 'linux', ...labels },
+      ...(uid ? { uid } : {}),
+      ...(annotations ? { annotations } : {}),
+    },
     spec: podCIDR ? { podCIDR, podCIDRs: [podCIDR] } : {},
     status: {
       conditions: [
         { type: 'MemoryPressure', status: 'False', message: 'kubelet has sufficient memory available' },
         { type: 'Ready', status: ready, message },
       ],
-      nodeInfo: { kubeletVersion: version, containerRuntimeVersion: 'containerd://1.6.20~ds1' },
+      nodeInfo: { kubeletVersion: version, containerRuntimeVersion: 'containerd://1.6.20~ds1', machineID },
+      ...(address ? { addresses: [{ type: 'InternalIP', address }] } : {}),
     },
-  })
+  }
 }
 
 export const edgeLabels = { 'node-role.kubernetes.io/edge': '', 'node-role.kubernetes.io/agent': '' }

@@ -5,6 +5,7 @@ import { type Scene, sceneOn } from './context.ts'
 
 export const tokenFile = '/var/lib/kedge/edge-token'
 export const cniFile = '/etc/cni/net.d/10-kedge.conflist'
+export const machineId = '6ae04d4c8ec557e31d5c9b75d413af23'
 /** Another one each time: what was called secret once stays masked for as long as the process lives. */
 export const newToken = () => tokenOf(caHash, new Date(Date.now() + 20 * 3600_000), crypto.randomUUID())
 
@@ -42,6 +43,7 @@ export function fakeEdge(parts: EdgeParts, node: Partial<NodeAnswer> = {}, befor
         ...before,
         ['systemctl is-active edgecore', () => ({ stdout: `${service}\n`, exitCode: service === 'active' ? 0 : 3 })],
         [/^test -s \/etc\/kubeedge\/ca\/rootCA.crt/, () => ({ exitCode: certificates ? 0 : 1 })],
+        ['cat /etc/machine-id', `${machineId}\n`],
         [/^ls -A \/etc\/kubeedge/, () => (leftovers ? 'ca\ncerts\nconfig\n' : '')],
         [/^for port in/, ''],
         ['ip -o -4 address show', addresses],
@@ -107,7 +109,7 @@ export function fakeEdge(parts: EdgeParts, node: Partial<NodeAnswer> = {}, befor
   })
   const changes = () =>
     scene.steps
-      .filter((step) => !/is-active|\$ test |\$ ls |\$ for port| get |\$ ip -o/.test(step))
+      .filter((step) => !/is-active|machine-id|\$ test |\$ ls |\$ for port| get |\$ ip -o/.test(step))
       .map((step) => step.replace(/kubectl --kubeconfig=\S+/, 'kubectl'))
   return { ...scene, changes, token }
 }

@@ -3,7 +3,7 @@ import { edgeNetwork } from '../../lib/kubeedge/edge-network.ts'
 import joinEdge from '../../tasks/join-edge.ts'
 import { edgeLabels } from '../distribution/kubectl-answers.ts'
 import { failureOf, sceneOn } from './context.ts'
-import { cniFile, type EdgeParts, fakeEdge, tokenFile } from './fake-edge.ts'
+import { cniFile, type EdgeParts, fakeEdge, machineId, tokenFile } from './fake-edge.ts'
 
 const nothing: EdgeParts = { service: 'inactive', certificates: false, leftovers: false, node: 'absent', token: true }
 const joined: EdgeParts = { service: 'active', certificates: true, leftovers: true, node: 'ready', token: false }
@@ -123,6 +123,15 @@ describe('run', () => {
       const joins = changes().filter((step) => step.includes('keadm join')).length
       expect(joins, place).toBe(state.certificates && state.node !== 'absent' ? 0 : 1)
     }
+  })
+
+  test('a node that is still Ready, and was reported from this very machine, is taken back like any other', async () => {
+    const state: EdgeParts = { ...nothing, leftovers: true, node: 'ready' }
+    const { ctx, changes } = fakeEdge(state, { machineID: machineId })
+    await joinEdge.run(ctx)
+    expect(changes()[0]).toBe('edge-1$ keadm reset edge --force')
+    const other = fakeEdge(state, { machineID: machineId.replace('6', '7') })
+    expect(await failureOf(joinEdge.run(other.ctx))).toContain('it is not this machine')
   })
 
   test('a finished join that was stopped is started, not repeated', async () => {
