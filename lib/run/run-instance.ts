@@ -1,5 +1,6 @@
 import type { Emit } from '../event/event.ts'
 import type { Failure } from '../event/failure.ts'
+import { withKnownCause } from '../event/known-failure.ts'
 import { fieldsOf, type Instance } from '../plan/plan.ts'
 import type { Check, Task, TaskContext } from '../task/task.ts'
 import { isWorthRetrying, retryDelaySeconds } from './retry.ts'
@@ -33,7 +34,7 @@ export async function runInstance(
   emit({ type: 'task-checking', ...fields })
 
   for (let attempt = 1, retries = 0; ; attempt++) {
-    const ending = await oneAttempt(instance, world, emit, limits, stop, attempt)
+    const ending = explained(await oneAttempt(instance, world, emit, limits, stop, attempt), instance)
     switch (ending.state) {
       case 'done':
         emit({ type: 'task-finished', seconds: seconds(), ...fields })
@@ -72,6 +73,9 @@ type AttemptEnding =
   | { readonly state: 'done' | 'already-done' | 'interrupted' }
   | { readonly state: 'pending'; readonly why: string }
   | { readonly state: 'failed'; readonly failure: Failure }
+
+const explained = (ending: AttemptEnding, { node }: Instance): AttemptEnding =>
+  ending.state === 'failed' ? { ...ending, failure: withKnownCause(ending.failure, node) } : ending
 
 async function oneAttempt(
   instance: Instance,
@@ -134,12 +138,14 @@ async function checkRunCheck(
 
 const whyOf = (check: Check) => (check.done ? 'forced' : check.why)
 
-function timeoutFailure(instance: Instance, { command, lastLines }: Failure): Failure {
+function timeoutFailure(instance: Instance, { command, lastLines, cause, cure }: Failure): Failure {
   return {
     kind: 'timeout',
     message: `not done within its timeout of ${instance.timeoutSeconds} s`,
     ...(command ? { command } : {}),
     ...(lastLines ? { lastLines } : {}),
+    ...(cause ? { cause } : {}),
+    ...(cure ? { cure } : {}),
   }
 }
 

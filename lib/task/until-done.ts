@@ -1,13 +1,56 @@
+import { TaskError } from '../event/failure.ts'
+import type { Reason } from './reason.ts'
 import type { Check, TaskContext } from './task.ts'
 
-/** Asks every two seconds, says each new answer, and ends with the task's timeout at the latest. */
-export async function untilDone(ctx: TaskContext, check: () => Promise<Check>): Promise<void> {
+/** A look at logs costs a round trip, and what is only on its way would be taken for a failure. */
+const answersPerLook = 10
+
+/**
+ * Asks every two seconds, says each new answer, and ends with the task's timeout at the latest; what was missing last is then
+ * in the failure. `look` is asked now and then for what logs say: once the time is over, the node can be asked no more.
+ */
+export async function untilDone(
+  ctx: TaskContext,
+  check: () => Promise<Check>,
+  look?: () => Promise<Reason | undefined>,
+): Promise<void> {
   let said = ''
-  for (;;) {
-    const answer = await check()
+  let reason: Reason | undefined
+  for (let answers = 1; ; answers++) {
+    const answer = await unlessOver(ctx, check, () => ({ said, reason }))
     if (answer.done) return
     if (answer.why !== said) ctx.say(answer.why)
     said = answer.why
-    await ctx.sleep(2)
+    if (look && answers % answersPerLook === 0) reason = (await look().catch(() => undefined)) ?? reason
+    await unlessOver(
+      ctx,
+      () => ctx.sleep(2),
+      () => ({ said, reason }),
+    )
+  }
+}
+
+/** The work's result; what fails because the task's time is over becomes the failure of what was waited for. */
+async function unlessOver<T>(
+  { signal }: TaskContext,
+  work: () => Promise<T>,
+  state: () => { readonly said: string; readonly reason: Reason | undefined },
+): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    const { said, reason } = state()
+    if (!signal.aborted || said === '') throw error
+    const { lines = [], cause, cure } = reason ?? {}
+    throw new TaskError(
+      {
+        kind: 'timeout',
+        message: `still waiting: ${said}`,
+        lastLines: [...lines, said],
+        ...(cause ? { cause } : {}),
+        ...(cure ? { cure } : {}),
+      },
+      { cause: error },
+    )
   }
 }

@@ -3,6 +3,7 @@ import type { Event } from '../../lib/event/event.ts'
 import { refused, TaskError } from '../../lib/event/failure.ts'
 import { execute } from '../../lib/run/execute.ts'
 import { done, doneIf, pending, type Task } from '../../lib/task/task.ts'
+import { untilDone } from '../../lib/task/until-done.ts'
 import { fakeWorld, outline, planOf, recording } from './fake-world.ts'
 
 const never = new AbortController().signal
@@ -218,6 +219,21 @@ describe('failures', () => {
     expect(of(events, 'run-finished')[0]).toMatchObject({ result: 'failed', finished: 2, failed: 1, heldBack: 2 })
   })
 
+  test('whose last lines are known carry their cause and what to type, on this node', async () => {
+    const { events, emit } = recording()
+    const lastLines = ['\t[ERROR Swap]: running with swap on is not supported. Please disable swap']
+    const error = new TaskError({ kind: 'command', message: '“kubeadm init” ended with exit code 1', lastLines })
+    const world = fakeWorld(() => failing(error))
+    const outcome = await execute(planOf({ 'init@a': [] }, { retries: 1 }), world, emit, { jobs: 1 }, never)
+    const known = {
+      cause: 'swap is on, and the kubelet does not start with it',
+      cure: 'kedge run disable-swap --on a',
+    }
+    expect(outcome.failures.get('init@a')).toMatchObject(known)
+    expect(of(events, 'task-failed')[0]?.failure).toMatchObject(known)
+    expect(of(events, 'task-retrying')[0]?.failure).toMatchObject(known)
+  })
+
   test('keep-going tries the dependents too', async () => {
     const { events, emit } = recording()
     const world = fakeWorld((name) => (name === 'bad' ? failing(new Error('no')) : makes().task))
@@ -305,6 +321,25 @@ describe('failures', () => {
     await execute(planOf({ 'hangs@a': [], 'fine@b': [] }), world, emit, { jobs: 2 }, never)
     expect(of(events, 'task-failed')[0]).toMatchObject({ id: 'hangs@a', seconds: 60, failure: { kind: 'timeout' } })
     expect(of(events, 'task-finished').map(({ id }) => id)).toEqual(['fine@b'])
+  })
+
+  test('a task that waited says what it waited for, and what that comes from', async () => {
+    const { events, emit } = recording()
+    const why = 'node a is not Ready: cni plugin not initialized'
+    const waits: Task = {
+      description: '',
+      check: async () => pending(why),
+      run: (ctx) => untilDone(ctx, async () => pending(why)),
+    }
+    const world = fakeWorld(() => waits)
+    await execute(planOf({ 'waits@a': [] }), world, emit, { jobs: 1 }, never)
+    expect(of(events, 'task-failed')[0]?.failure).toEqual({
+      kind: 'timeout',
+      message: 'not done within its timeout of 60 s',
+      lastLines: [why],
+      cause: 'a has no pod network yet: nothing valid lies in /etc/cni/net.d',
+      cure: 'kedge run all --on a',
+    })
   })
 
   test('a task that does not listen to its signal is left behind after a grace', async () => {
