@@ -1,17 +1,40 @@
-import { cloudFindings, edgeFindings } from '../lib/kubeedge/verify.ts'
-import { doneIf, type TaskContext, task } from '../lib/task/task.ts'
+import { answersTo, type Question, verdictOn } from '../lib/kubeedge/finding.ts'
+import { passSmokeTest, smokeMark } from '../lib/kubeedge/smoke-test.ts'
+import { clusterQuestions } from '../lib/kubeedge/verify-cluster.ts'
+import { nodeQuestions } from '../lib/kubeedge/verify-node.ts'
+import { type TaskContext, task } from '../lib/task/task.ts'
 import { untilDone } from '../lib/task/until-done.ts'
 
-/** The proof is the check itself; to run it means to wait until it holds, for a cluster that is still settling. */
+/**
+ * The check looks at all that can be looked at, and for the mark of a smoke test that passed on the node as it is now; to run
+ * it means to wait until what is looked at holds, for a cluster that is still settling, and to prove each edge with a pod.
+ */
 export default task({
-  description: 'Prove the deployment: nodes, versions, roles, certificates, cgroup drivers',
-  check: prove,
-  run: (ctx) => untilDone(ctx, () => prove(ctx)),
+  description: 'Prove the deployment: nodes, versions, roles, certificates, cgroup drivers, a pod on each edge',
+
+  async check(ctx) {
+    const findings = await answersTo([...looks(ctx), ...(ctx.node.role === 'edge' ? [smokeMark(ctx)] : [])])
+    for (const { holds, node, claim, figure } of findings) {
+      ctx.say(`${holds ? 'ok  ' : 'FAIL'}  ${node} ${claim}: ${figure}`)
+    }
+    return verdictOn(findings)
+  },
+
+  async run(ctx) {
+    await untilDone(ctx, async () => verdictOn(await answersTo(looks(ctx))))
+    if (ctx.node.role === 'edge') await passSmokeTest(ctx)
+  },
 })
 
-async function prove(ctx: TaskContext) {
-  const findings = ctx.node.role === 'edge' ? await edgeFindings(ctx) : await cloudFindings(ctx)
-  for (const { claim, holds, figure } of findings) ctx.say(`${holds ? 'ok' : 'FAIL'}  ${claim}: ${figure}`)
-  const failed = findings.filter(({ holds }) => !holds)
-  return doneIf(failed.length === 0, failed.map(({ claim, figure }) => `${claim}: ${figure}`).join('; '))
+/** The control plane speaks for the cluster and for the workers, an edge for itself. */
+function looks(ctx: TaskContext): readonly Question[] {
+  if (ctx.node.role === 'edge') return nodeQuestions(ctx)
+  const cloud = ctx.topology.nodes.filter(({ role }) => role !== 'edge')
+  return [
+    ...clusterQuestions(ctx, ctx.topology.nodes),
+    ...cloud.flatMap((node) => {
+      const host = ctx.on(node)
+      return nodeQuestions({ ...ctx, node, host, $: host.$ })
+    }),
+  ]
 }

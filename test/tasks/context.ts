@@ -30,6 +30,8 @@ export type SceneOptions = {
   readonly bundle?: string
   /** Called at each sleep; the task goes on when it returns. */
   readonly onSleep?: (count: number) => void
+  /** Stops the instance. */
+  readonly signal?: AbortSignal
 }
 
 export type Scene = {
@@ -82,12 +84,12 @@ export function sceneOn(nodeName: string, options: SceneOptions = {}): Scene {
     async sleep(seconds, signal) {
       signal.throwIfAborted()
       sleeps.push(seconds)
-      if (sleeps.length > 100) throw new Error(`slept 100 times; the last word was ${said.at(-1)}`)
+      if (sleeps.length > 200) throw new Error(`slept 200 times; the last word was ${said.at(-1)}`)
       onSleep?.(sleeps.length)
     },
   })
   const ctx = contextOf({ task: 'any', node: nodeName } as Instance, {
-    signal: new AbortController().signal,
+    signal: options.signal ?? new AbortController().signal,
     fields: {} as never,
     onOutput(stream, line) {
       log.push(line)

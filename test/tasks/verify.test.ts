@@ -1,153 +1,55 @@
 import { describe, expect, test } from 'bun:test'
-import type { Rule } from '../../lib/host/scripted.ts'
-import { containerdConfig } from '../../lib/runtime/containerd.ts'
 import verify from '../../tasks/verify.ts'
-import { edgeLabels, listJson, type NodeAnswer, nodeJson } from '../distribution/kubectl-answers.ts'
-import { loadLab, sceneOn } from './context.ts'
-import { pauseImage } from './lab-bundle.ts'
+import { type NodeAnswer, nodeListJson } from '../distribution/kubectl-answers.ts'
+import { cloudFiles, clusterRules, edgeFiles, edgeRules, machineRules, nodes } from '../kubeedge/fake-lab.ts'
+import { boot, edgeNode, fakeSmoke, type SmokeScript } from '../kubeedge/fake-smoke.ts'
+import { failureOf, sceneOn } from './context.ts'
 
-const edgeVersion = 'v1.32.10-kubeedge-v1.23.1'
-const nodes: Readonly<Record<string, NodeAnswer>> = {
-  master: { name: 'master', labels: { 'node-role.kubernetes.io/control-plane': '' } },
-  worker: { name: 'worker' },
-  ...Object.fromEntries(
-    ['edge-1', 'edge-2', 'pi'].map((name) => [name, { name, version: edgeVersion, labels: edgeLabels }]),
-  ),
-}
-const noEdge = { key: 'node-role.kubernetes.io/edge', operator: 'DoesNotExist' }
-const guardedSet = {
-  apiVersion: 'apps/v1',
-  kind: 'DaemonSet',
-  metadata: { name: 'kube-proxy', namespace: 'kube-system' },
-  spec: {
-    template: {
-      spec: {
-        affinity: {
-          nodeAffinity: {
-            requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: [{ matchExpressions: [noEdge] }] },
-          },
-        },
-      },
-    },
-  },
-}
-const pod = (name: string, nodeName: string, kind: string, nodeSelector = {}) => ({
-  kind: 'Pod',
-  metadata: { name, namespace: 'kube-system', ownerReferences: [{ kind, name: 'owner' }] },
-  spec: { nodeName, nodeSelector },
-})
-
-type Cluster = {
-  change?: Readonly<Record<string, Partial<NodeAnswer>>>
-  gone?: string
-  dns?: number
-  sets?: object[]
-  pods?: object[]
-}
-function cloud({ change = {}, gone, dns = 2, sets = [guardedSet], pods = [] }: Cluster, topology = loadLab()) {
-  const answers = Object.entries(nodes).map(
-    ([name, node]): Rule => [
-      new RegExp(`get node ${name} `),
-      gone === name ? '' : nodeJson({ ...node, ...change[name] }),
-    ],
-  )
-  return sceneOn('master', {
-    topology,
-    rules: {
-      master: [
-        ...answers,
-        [
-          /get -n kube-system deployment coredns /,
-          JSON.stringify({ kind: 'Deployment', status: dns ? { availableReplicas: dns } : {} }),
-        ],
-        [/get daemonsets /, listJson(sets)],
-        [/get pods /, listJson(pods)],
-      ],
-    },
+const cloud = (before: Parameters<typeof clusterRules>[0] = {}, worker = machineRules) =>
+  sceneOn('master', {
+    rules: { master: [...clusterRules(before), ...machineRules], worker },
+    files: { master: cloudFiles, worker: cloudFiles },
   })
+const edge = (script: SmokeScript = {}) => {
+  const fake = fakeSmoke(script)
+  const rules = { master: fake.rules.master, 'edge-1': [...fake.rules['edge-1'], ...edgeRules] }
+  return { ...fake, ...sceneOn('edge-1', { rules, files: { 'edge-1': edgeFiles } }) }
 }
+const mark = `2026-01-01T00:00:00Z uid-1 ${boot} v1.32.10-kubeedge-v1.23.1`
+const proven: NodeAnswer = { ...edgeNode, annotations: { 'kedge.dev/smoke-passed': mark } }
 
 describe('on the control plane', () => {
-  test('a whole lab: each claim is a line with its figure', async () => {
-    const { ctx, said } = cloud({})
+  test('the cluster and every cloud node are looked at', async () => {
+    const { ctx, said, steps } = cloud()
     expect(await verify.check(ctx)).toEqual({ done: true })
-    expect(said).toContain('ok  master is Ready: v1.32.10')
-    expect(said).toContain('ok  master is control-plane: node-role.kubernetes.io/control-plane')
-    expect(said).toContain(`ok  edge-1 has version -kubeedge-v1.23.1: ${edgeVersion}`)
-    expect(said).toContain('ok  CoreDNS runs: 2 available')
-    expect(said).toContain('ok  no DaemonSet of the cloud reaches an edge: none')
+    expect(said).toContain('ok    edge-1 is Ready: 192.168.24.2')
+    expect(said).toContain('ok    worker swap is off: none')
+    expect(said).toHaveLength(21 + 2 * 2)
+    expect(steps.filter((step) => /apply|annotate|delete/.test(step))).toEqual([])
   })
 
-  test.each<[string, Cluster, string]>([
-    [
-      'an edge that is cut off',
-      { change: { 'edge-2': { ready: 'Unknown', message: 'Kubelet stopped posting node status.' } } },
-      'edge-2 is Ready: node edge-2 is not Ready: Kubelet stopped posting node status.',
-    ],
-    [
-      'a worker of another patch release',
-      { change: { worker: { version: 'v1.32.1' } } },
-      'worker has version v1.32.10: v1.32.1',
-    ],
-    [
-      'a worker whose version only begins so',
-      { change: { worker: { version: 'v1.32.101' } } },
-      'worker has version v1.32.10: v1.32.101',
-    ],
-    [
-      'an edge of a KubeEdge that only begins so',
-      { change: { pi: { version: `${edgeVersion}0` } } },
-      `pi has version -kubeedge-v1.23.1: ${edgeVersion}0`,
-    ],
-    ['an edge without its role', { change: { pi: { labels: {} } } }, 'pi is edge: no such label'],
-    ['no name service', { dns: 0 }, 'CoreDNS runs: 0 available'],
-    [
-      'kube-proxy without its guard',
-      { sets: [{ ...guardedSet, spec: { template: { spec: {} } } }] },
-      'no DaemonSet of the cloud reaches an edge: kube-system/kube-proxy',
-    ],
-    [
-      'a pod of the cloud on an edge',
-      { pods: [pod('kube-proxy-x', 'edge-1', 'DaemonSet')] },
-      'no DaemonSet of the cloud reaches an edge: kube-system/kube-proxy-x',
-    ],
-  ])('%s fails, and is named', async (_, state, why) => {
-    const { ctx, said } = cloud(state)
-    expect(await verify.check(ctx)).toEqual({ done: false, why })
-    expect(said).toContain(`FAIL  ${why}`)
-  })
-
-  test('pods that belong on an edge, or on another node, are no strays', async () => {
-    const pods = [
-      pod('kube-proxy-y', 'worker', 'DaemonSet'),
-      pod('app', 'edge-1', 'ReplicaSet'),
-      pod('mqtt', 'edge-1', 'DaemonSet', { 'node-role.kubernetes.io/edge': '' }),
-    ]
-    expect(await verify.check(cloud({ pods }).ctx)).toEqual({ done: true })
-  })
-
-  test('a missing node fails in each of its claims, and the others are still told', async () => {
-    const { ctx, said } = cloud({ gone: 'edge-1' })
-    expect(await verify.check(ctx)).toEqual({
-      done: false,
-      why: 'edge-1 is Ready: node edge-1 is not in the cluster; edge-1 has version -kubeedge-v1.23.1: none; edge-1 is edge: no such label',
-    })
-    expect(said).toHaveLength(5 * 3 + 2)
+  test('what fails is said, and is all that the verdict names', async () => {
+    const { ctx, said } = cloud({ dns: {} }, [['swapon --noheadings --show=NAME', '/swap\n'], ...machineRules])
+    const why = ['master CoreDNS runs: 0 of 1 available', 'worker swap is off: /swap']
+    expect(await verify.check(ctx)).toEqual({ done: false, why: why.join('; ') })
+    for (const line of why) expect(said).toContain(`FAIL  ${line}`)
   })
 
   test('a cluster that is still settling is waited for', async () => {
+    const settling = { ...nodes['edge-1'], ready: 'False' } as NodeAnswer
     const { ctx, sleeps } = sceneOn('master', {
       rules: {
         master: [
           [
-            /get node edge-1 /,
-            [nodeJson({ ...(nodes['edge-1'] as NodeAnswer), ready: 'False' }), nodeJson(nodes['edge-1'] as NodeAnswer)],
+            / get nodes -o json/,
+            [nodeListJson([...Object.values(nodes), settling].toReversed()), nodeListJson(Object.values(nodes))],
           ],
-          ...Object.entries(nodes).map(([name, node]): Rule => [new RegExp(`get node ${name} `), nodeJson(node)]),
-          [/coredns/, JSON.stringify({ status: { availableReplicas: 1 } })],
-          [/get (daemonsets|pods) /, listJson([])],
+          ...clusterRules(),
+          ...machineRules,
         ],
+        worker: machineRules,
       },
+      files: { master: cloudFiles, worker: cloudFiles },
     })
     await verify.run(ctx)
     expect(sleeps).toEqual([2])
@@ -155,54 +57,47 @@ describe('on the control plane', () => {
 })
 
 describe('on an edge', () => {
-  const whole: Rule[] = [
-    ['swapon --noheadings --show=NAME', ''],
-    ['systemctl is-active containerd', 'active\n'],
-    ['containerd --version', 'containerd github.com/containerd/containerd 1.6.20~ds1 1.6.20~ds1-1+deb12u1\n'],
-    ['containerd config dump', '  SystemdCgroup = true\n'],
-    ['ctr plugins ls', 'io.containerd.grpc.v1   cri   linux/amd64   ok   \n'],
-    [/edgecore.yaml$/, '      cgroupDriver: systemd\n'],
-    [/openssl s_client/, 'Verification: OK\n'],
-  ]
-  const files = { 'edge-1': { '/etc/containerd/config.toml': containerdConfig(1, pauseImage) } }
-  const on = (...changed: Rule[]) => sceneOn('edge-1', { rules: { 'edge-1': [...changed, ...whole] }, files })
-
-  test('whole: CloudCore is asked on this LAN, on both ports, for exactly that address', async () => {
-    const { ctx, said, steps } = on()
-    expect(await verify.check(ctx)).toEqual({ done: true })
-    expect(said).toHaveLength(5)
-    for (const port of [10000, 10002]) {
-      expect(said).toContain(`ok  edge-1 reaches 192.168.24.1:${port} with a valid certificate: Verification: OK`)
-      const asked = steps.filter((step) => step.includes(`-connect 192.168.24.1:${port} `))
-      expect(asked).toHaveLength(1)
-      expect(asked[0]).toContain('-CAfile /etc/kubeedge/ca/rootCA.crt -verify_ip 192.168.24.1 -verify_return_error')
+  test('the check starts no pod: without a mark it is pending, with one it is done', async () => {
+    const bare = edge()
+    expect(await verify.check(bare.ctx)).toEqual({
+      done: false,
+      why: 'edge-1 a smoke pod has passed since the edge booted: none has',
+    })
+    const whole = edge({ node: proven })
+    expect(await verify.check(whole.ctx)).toEqual({ done: true })
+    expect(whole.said).toHaveLength(6)
+    for (const { steps, pods } of [bare, whole]) {
+      expect(pods).toEqual([])
+      expect(steps.filter((step) => /apply|annotate|delete/.test(step))).toEqual([])
     }
   })
 
-  test.each<[string, Rule, string]>([
-    ['swap that is on', ['swapon --noheadings --show=NAME', '/dev/vda2\n'], 'edge-1: swap is off: /dev/vda2'],
-    [
-      'edgecore on cgroupfs, which is its default',
-      [/edgecore.yaml$/, '      cgroupDriver: cgroupfs\n'],
-      'edge-1: edgecore uses systemd cgroups: cgroupDriver: cgroupfs',
-    ],
-    ['no edgecore.yaml', [/edgecore.yaml$/, { exitCode: 2 }], 'edge-1: edgecore uses systemd cgroups: not set'],
-    [
-      'a runtime that was changed since',
-      ['containerd config dump', 'SystemdCgroup = false\n'],
-      'edge-1: the runtime uses systemd cgroups: the cgroup driver is not systemd',
-    ],
-    [
-      'a certificate for another address',
-      [/s_client -connect \S+:10002 /, 'verify error:num=64:IP address mismatch\n'],
-      'edge-1 reaches 192.168.24.1:10002 with a valid certificate: verify error:num=64:IP address mismatch',
-    ],
-    [
-      'a port that is closed',
-      [/s_client -connect \S+:10000 /, { exitCode: 1 }],
-      'edge-1 reaches 192.168.24.1:10000 with a valid certificate: no answer',
-    ],
-  ])('%s fails, and is named', async (_, rule, why) =>
-    expect(await verify.check(on(rule).ctx)).toEqual({ done: false, why }),
-  )
+  test('the run proves the edge with a pod and leaves the mark that the next check finds', async () => {
+    const { ctx, pods, marks } = edge()
+    await verify.run(ctx)
+    expect(pods).toHaveLength(1)
+    const [, value = ''] = marks[0]?.split('kedge.dev/smoke-passed=') ?? []
+    const after = edge({ node: { ...edgeNode, annotations: { 'kedge.dev/smoke-passed': value } } })
+    expect(await verify.check(after.ctx)).toEqual({ done: true })
+  })
+
+  test('no pod is started before all that can be looked at holds', async () => {
+    const { rules, pods } = fakeSmoke()
+    const { ctx, sleeps } = sceneOn('edge-1', {
+      rules: {
+        master: rules.master,
+        'edge-1': [['swapon --noheadings --show=NAME', ['/swap\n', '']], ...rules['edge-1'], ...edgeRules],
+      },
+      files: { 'edge-1': edgeFiles },
+      onSleep: () => expect(pods).toEqual([]),
+    })
+    await verify.run(ctx)
+    expect(sleeps).toEqual([2])
+    expect(pods).toHaveLength(1)
+  })
+
+  test('a log that does not come is the task’s failure', async () => {
+    const { ctx } = edge({ statuses: [{ phase: 'Failed', reason: 'Evicted' }] })
+    expect(await failureOf(verify.run(ctx))).toContain('edge-1 a pod on the host network runs: Failed: Evicted')
+  })
 })

@@ -1,0 +1,85 @@
+import type { Rule } from '../../lib/host/scripted.ts'
+import { containerdConfig } from '../../lib/runtime/containerd.ts'
+import { edgeLabels, listJson, type NodeAnswer, nodeListJson } from '../distribution/kubectl-answers.ts'
+import { pauseImage } from '../tasks/lab-bundle.ts'
+
+export const edgeVersion = 'v1.32.10-kubeedge-v1.23.1'
+const edge = (name: string, address: string, labels = {}): NodeAnswer => ({
+  name,
+  version: edgeVersion,
+  labels: { ...edgeLabels, ...labels },
+  address,
+})
+
+/** The tests' lab as a cluster that is whole sees it. */
+export const nodes: Readonly<Record<string, NodeAnswer>> = {
+  master: { name: 'master', labels: { 'node-role.kubernetes.io/control-plane': '' }, address: '192.168.23.10' },
+  worker: { name: 'worker', address: '192.168.23.11' },
+  'edge-1': edge('edge-1', '192.168.24.2', { device: 'camera', site: 'lab-7' }),
+  'edge-2': edge('edge-2', '192.168.24.10'),
+  pi: edge('pi', '10.0.0.7'),
+}
+
+export const daemonSet = (name: string, pod: object = {}, annotations: object = {}) => ({
+  apiVersion: 'apps/v1',
+  kind: 'DaemonSet',
+  metadata: { name, namespace: 'kube-system', annotations },
+  spec: { template: { spec: pod } },
+})
+export const onlyWhere = (operator: 'Exists' | 'DoesNotExist') => ({
+  affinity: {
+    nodeAffinity: {
+      requiredDuringSchedulingIgnoredDuringExecution: {
+        nodeSelectorTerms: [{ matchExpressions: [{ key: 'node-role.kubernetes.io/edge', operator }] }],
+      },
+    },
+  },
+})
+export const podOf = (owner: string, nodeName: string, kind = 'DaemonSet') => ({
+  kind: 'Pod',
+  metadata: { name: `${owner}-x`, namespace: 'kube-system', ownerReferences: [{ kind, name: owner }] },
+  spec: { nodeName },
+})
+
+export type ClusterState = {
+  readonly change?: Readonly<Record<string, Partial<NodeAnswer>>>
+  readonly gone?: string
+  readonly dns?: object
+  readonly sets?: readonly object[]
+  readonly pods?: readonly object[]
+}
+
+/** What kubectl on the control plane answers. */
+export function clusterRules(state: ClusterState = {}): readonly Rule[] {
+  const { change = {}, gone, dns = { spec: { replicas: 2 }, status: { availableReplicas: 2 } } } = state
+  const { sets = [daemonSet('kube-proxy', onlyWhere('DoesNotExist'))], pods = [] } = state
+  const list = Object.values(nodes)
+    .filter(({ name }) => name !== gone)
+    .map((node) => ({ ...node, ...change[node.name] }))
+  return [
+    [/ get nodes -o json/, nodeListJson(list)],
+    [/ get -n kube-system deployment coredns /, JSON.stringify(dns)],
+    [/ get daemonsets /, listJson(sets)],
+    [/ get pods --all-namespaces /, listJson(pods)],
+  ]
+}
+
+/** A machine that is as kedge makes it. */
+export const machineRules: readonly Rule[] = [
+  ['swapon --noheadings --show=NAME', ''],
+  ['systemctl is-active containerd', 'active\n'],
+  ['containerd --version', 'containerd github.com/containerd/containerd 1.6.20~ds1 1.6.20~ds1-1+deb12u1\n'],
+  ['containerd config dump', '  SystemdCgroup = true\n'],
+  ['ctr plugins ls', 'io.containerd.grpc.v1   cri   linux/amd64   ok   \n'],
+]
+const runtimeFile = { '/etc/containerd/config.toml': containerdConfig(1, pauseImage) }
+export const cloudFiles = { ...runtimeFile, '/var/lib/kubelet/config.yaml': 'kind: X\ncgroupDriver: systemd\n' }
+export const edgeFiles = runtimeFile
+
+/** An edge that sees CloudCore on its LAN. */
+export const edgeRules: readonly Rule[] = [
+  ...machineRules,
+  [/edgecore.yaml$/, '      cgroupDriver: systemd\n'],
+  [/openssl s_client/, 'Verification: OK\n'],
+  [/^timeout 5 bash -c 'exec 3<>\/dev\/tcp\/192\.168\.24\.1\/10004'$/, ''],
+]

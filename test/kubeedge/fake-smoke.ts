@@ -1,0 +1,71 @@
+import type { Answer, Rule } from '../../lib/host/scripted.ts'
+import { type NodeAnswer, nodeJson } from '../distribution/kubectl-answers.ts'
+
+type Container = { readonly image: string; readonly command: readonly string[]; readonly imagePullPolicy: string }
+export type SmokePod = {
+  readonly metadata: {
+    readonly name: string
+    readonly namespace: string
+    readonly labels: Readonly<Record<string, string>>
+  }
+  readonly spec: Readonly<Record<string, unknown>> & { readonly containers: readonly [Container] }
+}
+
+export const boot = '0f6c1d3e-3a53-4b6e-9a5f-5a4f7f1c2d3e'
+export const edgeNode: NodeAnswer = { name: 'edge-1', uid: 'uid-1', version: 'v1.32.10-kubeedge-v1.23.1' }
+export const running = { phase: 'Running', podIP: '192.168.24.2' }
+const whole = (marker: string): Answer => `${marker}\n`
+
+export type SmokeScript = {
+  /** The pod's status at each look; the last one stays. */
+  readonly statuses?: readonly object[]
+  /** What `kubectl logs` answers, given the marker that the pod prints. */
+  readonly log?: (marker: string, look: number) => Answer
+  readonly created?: Answer
+  readonly node?: NodeAnswer | undefined
+  /** What lies in the edge's folder for CNI. */
+  readonly hasPodNetwork?: boolean
+}
+
+/** A cluster that runs the smoke pods of edge-1 as the script says, and the edge itself. */
+export function fakeSmoke(script: SmokeScript = {}) {
+  const { statuses = [running], log = whole, created = 'pod created\n', hasPodNetwork = false } = script
+  const pods: SmokePod[] = []
+  const marks: string[] = []
+  let looks = 0
+  let logLooks = 0
+  const node = 'node' in script ? script.node : edgeNode
+  const master: Rule[] = [
+    [
+      / apply -f -$/,
+      ({ input }) => {
+        pods.push(...(JSON.parse(input).items as SmokePod[]))
+        looks = logLooks = 0
+        return created
+      },
+    ],
+    [
+      / get -n default pod kedge-smoke-/,
+      () => JSON.stringify({ kind: 'Pod', status: statuses[Math.min(looks++, statuses.length - 1)] }),
+    ],
+    [/ -n default logs kedge-smoke-/, () => log(markerOf(pods.at(-1)), logLooks++)],
+    [/ -n default delete pods? /, ''],
+    [/ get node edge-1 /, node ? nodeJson(node) : ''],
+    [
+      / annotate node edge-1 --overwrite /,
+      ({ command }) => {
+        marks.push(/--overwrite (?:'(.*)'|(\S+))$/.exec(command)?.slice(1).find(Boolean) ?? command)
+        return 'node/edge-1 annotated\n'
+      },
+    ],
+  ]
+  const edge: Rule[] = [
+    ['cat /proc/sys/kernel/random/boot_id', `${boot}\n`],
+    [/^ls \/etc\/cni\/net.d/, hasPodNetwork ? '1\n' : { stdout: '0\n', exitCode: 1 }],
+  ]
+  return { rules: { master, 'edge-1': edge }, pods, marks }
+}
+
+/** What the pod's only command prints first. */
+export const markerOf = (pod: SmokePod | undefined): string =>
+  /^echo (\S+);/.exec(pod?.spec.containers[0].command[2] ?? '')?.[1] ?? 'no marker'
