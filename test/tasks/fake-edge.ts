@@ -45,7 +45,7 @@ export function fakeEdge(parts: EdgeParts, node: Partial<NodeAnswer> = {}, befor
         [/^test -s \/etc\/kubeedge\/ca\/rootCA.crt/, () => ({ exitCode: certificates ? 0 : 1 })],
         ['cat /etc/machine-id', `${machineId}\n`],
         [/^ls -A \/etc\/kubeedge/, () => (leftovers ? 'ca\ncerts\nconfig\n' : '')],
-        [/^for port in/, ''],
+        [/^for target in/, ''],
         ['ip -o -4 address show', addresses],
         [/^keadm join /, join],
         [
@@ -57,7 +57,7 @@ export function fakeEdge(parts: EdgeParts, node: Partial<NodeAnswer> = {}, befor
           },
         ],
         [
-          /^systemctl disable --now edgecore[\s\S]*rm -rf \/etc\/kubeedge /,
+          /^systemctl disable --now edgecore[\s\S]*for folder in \/etc\/kubeedge /,
           () => {
             service = 'inactive'
             certificates = leftovers = false
@@ -109,7 +109,7 @@ export function fakeEdge(parts: EdgeParts, node: Partial<NodeAnswer> = {}, befor
   })
   const changes = () =>
     scene.steps
-      .filter((step) => !/is-active|machine-id|\$ test |\$ ls |\$ for port| get |\$ ip -o/.test(step))
+      .filter((step) => !/is-active|machine-id|\$ test |\$ ls |\$ for target| get |\$ ip -o/.test(step))
       .map((step) => step.replace(/kubectl --kubeconfig=\S+/, 'kubectl'))
   return { ...scene, changes, token }
 }

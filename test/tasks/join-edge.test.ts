@@ -76,13 +76,12 @@ describe('run', () => {
   })
 
   test('the ports are asked from the edge before keadm is, which would say “timed out” minutes later', async () => {
-    const { ctx, changes, steps } = fakeEdge(nothing, {}, [[/^for port in/, '10002\n10004\n']])
+    const { ctx, changes, steps } = fakeEdge(nothing, {}, [[/^for target in/, '192.168.24.1/10004 124\n192.168.24.1/10002 1\n']])
     expect(await failureOf(joinEdge.run(ctx))).toBe(
       'command: edge-1 does not reach CloudCore on 192.168.24.1, port 10002, 10004',
     )
     expect(changes()).toEqual([])
-    expect(steps.at(-1)).toContain('for port in 10000 10002 10004;')
-    expect(steps.at(-1)).toContain('/dev/tcp/192.168.24.1/$port')
+    expect(steps.at(-1)).toContain('for target in 192.168.24.1/10000 192.168.24.1/10002 192.168.24.1/10004;')
   })
 
   test('the token is in no command and in no line of the log', async () => {
@@ -151,7 +150,7 @@ describe('run', () => {
     const steps = changes()
     expect(steps[0]).toBe('edge-1$ keadm reset edge --force')
     expect(steps[1]).toMatch(
-      /findmnt .*\n?.*umount\nrm -rf \/etc\/kubeedge \/var\/log\/kubeedge \/var\/lib\/kubeedge \/var\/lib\/edged \/var\/lib\/kubelet$/,
+      /findmnt .*\n?.*umount\nfor folder in \/etc\/kubeedge \/var\/log\/kubeedge \/var\/lib\/kubeedge \/var\/lib\/edged \/var\/lib\/kubelet; do[\s\S]*-xdev -mindepth 1 -delete/,
     )
     expect(steps[2]).toBe('master$ kubectl delete node edge-1 --ignore-not-found')
     expect(plain(steps.slice(3))).toEqual(afresh)
@@ -175,7 +174,7 @@ describe('run', () => {
         pi: [
           [/^keadm join/, ({ command }) => ({ stderr: `${commands.push(command)}`, exitCode: 1 })],
           [/^test -s/, { exitCode: 1 }],
-          [/^systemctl is-active|^ls|^for port/, ''],
+          [/^systemctl is-active|^ls|^for target/, ''],
         ],
         master: [[/get node pi /, '']],
       },
