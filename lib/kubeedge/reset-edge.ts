@@ -7,10 +7,6 @@ import { keadmFlags } from './keadm-flags.ts'
 
 const folders = ['/etc/kubeedge', '/var/log/kubeedge', '/var/lib/kubeedge', '/var/lib/edged', '/var/lib/kubelet']
 
-/** A node stays Ready for so long after its last word: 40 s, from Kubernetes 1.32 on 50 s, and then some. */
-const graceSeconds = 75
-const secondsBetweenLooks = 5
-
 /**
  * Takes a half-made join back, on the edge and in the cluster. `keadm reset edge` stops silently at the first folder that
  * does not exist (releases up to 1.23.1) and leaves the node object, so both are finished here. A folder may be a disk of
@@ -18,7 +14,13 @@ const secondsBetweenLooks = 5
  */
 export async function resetEdge(ctx: TaskContext, state: EdgeState): Promise<void> {
   const { $, node } = ctx
-  if (state.node && state.service !== 'active') await refuseOther(ctx, state.node)
+  const isReady = state.node !== undefined && !whyNotReady(state.node, node.name)
+  if (isReady && state.service !== 'active' && !(await isReportedFromHere(ctx, state.node))) {
+    throw refused(
+      `the cluster has a node ${node.name} that is Ready, and it is not this machine`,
+      `give this edge another name, or take the other machine out (kubectl delete node ${node.name})`,
+    )
+  }
   ctx.say('an earlier join did not come to its end: starting over')
   const { hasResetEndpoint } = keadmFlags(ctx.topology.kubeedge.version)
   const endpoint = hasResetEndpoint ? [`--remote-runtime-endpoint=${runtimeOf(ctx).endpoint}`] : []
@@ -37,30 +39,4 @@ done`
 async function isReportedFromHere({ $ }: TaskContext, object: NodeObject | undefined): Promise<boolean> {
   const own = (await $`cat /etc/machine-id`.nothrow()).stdout.trim()
   return own !== '' && object?.status?.nodeInfo?.machineID === own
-}
-
-/**
- * A node that is Ready while no edgecore runs here is another machine's, or has just lost its edgecore: a reset that was cut
- * off before it deleted the node. Only waiting tells them apart; machine-id does where it differs, but clones share it.
- */
-async function refuseOther(ctx: TaskContext, found: NodeObject): Promise<void> {
-  const { name } = ctx.node
-  let object: NodeObject | undefined = found
-  for (let waited = 0; !whyNotReady(object, name); waited += secondsBetweenLooks) {
-    if (waited >= graceSeconds || (await isOtherMachine(ctx, object))) {
-      throw refused(
-        `the cluster has a node ${name} that is Ready, and it is not this machine`,
-        `give this edge another name, or take the other machine out (kubectl delete node ${name})`,
-      )
-    }
-    if (waited === 0) ctx.say(`node ${name} is Ready, and edgecore does not run here: waiting whether it stays so`)
-    await ctx.sleep(secondsBetweenLooks)
-    object = await clusterOf(ctx).get<NodeObject>('node', name)
-  }
-}
-
-async function isOtherMachine({ host }: TaskContext, object: NodeObject | undefined): Promise<boolean> {
-  const reported = object?.status?.nodeInfo?.machineID ?? ''
-  const own = (await host.read('/etc/machine-id'))?.trim() ?? ''
-  return reported !== '' && own !== '' && reported !== own
 }
