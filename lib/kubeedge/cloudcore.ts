@@ -1,10 +1,10 @@
 import { type Cluster, clusterOf } from '../distribution/cluster.ts'
 import { distributionOf } from '../distribution/distribution.ts'
-import { linesOf } from '../host/lines-of.ts'
 import { type Check, doneIf, pending, type TaskContext } from '../task/task.ts'
 import { untilDone } from '../task/until-done.ts'
 import { advertiseAddresses } from '../topology/addresses.ts'
 import { certificatePort, hubPort, tunnelPort } from './ports.ts'
+import { silentPorts } from './silent-ports.ts'
 
 export const namespace = 'kubeedge'
 
@@ -29,15 +29,9 @@ async function addressesNotAdvertised(ctx: TaskContext, cluster: Cluster): Promi
   return advertiseAddresses(ctx.topology).filter((address) => !advertised.has(address))
 }
 
-async function answersEverywhere({ $, topology }: TaskContext): Promise<Check> {
-  const targets = advertiseAddresses(topology).flatMap((address) =>
-    [hubPort, certificatePort, tunnelPort].map((port) => `${address}/${port}`),
-  )
-  const silent = await $`for target in ${targets}; do
-  timeout 5 bash -c "exec 3<>/dev/tcp/$target" 2>/dev/null || echo "$target"
-done`
-  const names = linesOf(silent).map((target) => target.replace('/', ':'))
-  return doneIf(names.length === 0, `CloudCore does not answer on ${names.join(', ')}`)
+async function answersEverywhere(ctx: TaskContext): Promise<Check> {
+  const silent = await silentPorts(ctx, advertiseAddresses(ctx.topology), [hubPort, certificatePort, tunnelPort])
+  return doneIf(silent.length === 0, `CloudCore does not answer on ${silent.map(({ target }) => target).join(', ')}`)
 }
 
 /** Deploys CloudCore, or brings the one that is there to what the topology asks for, and waits until it answers. */

@@ -1,9 +1,9 @@
 import { TaskError } from '../event/failure.ts'
-import { linesOf } from '../host/lines-of.ts'
 import { runtimeOf } from '../runtime/runtime.ts'
 import type { TaskContext } from '../task/task.ts'
 import { addressToCloud, cloudcoreAddress } from '../topology/addresses.ts'
 import { certificatePort, hubPort, tunnelPort } from './ports.ts'
+import { silentPorts } from './silent-ports.ts'
 
 /** Where the token waits on the edge for the join; gone after it. */
 export const tokenFile = '/var/lib/kedge/edge-token'
@@ -58,16 +58,13 @@ export async function joinEdge(ctx: TaskContext): Promise<void> {
 }
 
 /** keadm says only "timed out" when a port is closed, minutes later. */
-async function mustReach({ $, node }: TaskContext, cloudcore: string): Promise<void> {
-  const ports = [hubPort, certificatePort, tunnelPort].map(String)
-  const silent = await $`for port in ${ports}; do
-  timeout 5 bash -c "exec 3<>/dev/tcp/${cloudcore}/$port" 2>/dev/null || echo "$port"
-done`
-  const closed = linesOf(silent)
-  if (closed.length === 0) return
+async function mustReach(ctx: TaskContext, cloudcore: string): Promise<void> {
+  const silent = await silentPorts(ctx, [cloudcore], [hubPort, certificatePort, tunnelPort])
+  if (silent.length === 0) return
+  const closed = silent.map(({ target }) => target.split(':').at(-1))
   throw new TaskError({
     kind: 'command',
-    message: `${node.name} does not reach CloudCore on ${cloudcore}, port ${closed.join(', ')}`,
+    message: `${ctx.node.name} does not reach CloudCore on ${cloudcore}, port ${closed.join(', ')}`,
     cure: 'kedge run open-ports init-cloudcore; then look at what filters traffic on that LAN',
   })
 }

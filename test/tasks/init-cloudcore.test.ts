@@ -62,7 +62,7 @@ function cloud(
           /get -n kubeedge secret -l 'owner=helm,name=cloudcore' /,
           () => listJson(hasRelease ? [{ kind: 'Secret', data: { release: 'SDRzSUFBQUFBQUFDLzEyTUlHZUxx' } }] : []),
         ],
-        [/^for target in/, () => silent.map((each) => `${each}\n`).join('')],
+        [/^for target in/, () => silent.map((each) => `${each} 1\n`).join('')],
         [
           /^keadm init/,
           () => {
@@ -201,7 +201,7 @@ test('the question whether a port answers, in a real shell', async () => {
     .replace(/for target in [^;]*;/, `for target in 127.0.0.1/${listener.port} 127.0.0.1/1;`)
   const run = Bun.spawn(['bash', '-euo', 'pipefail', '-c', script], { stdout: 'pipe', stderr: 'pipe' })
   expect({ out: await run.stdout.text(), error: await run.stderr.text(), code: await run.exited }).toEqual({
-    out: '127.0.0.1/1\n',
+    out: '127.0.0.1/1 1\n',
     error: '',
     code: 0,
   })

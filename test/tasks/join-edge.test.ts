@@ -76,7 +76,9 @@ describe('run', () => {
   })
 
   test('the ports are asked from the edge before keadm is, which would say “timed out” minutes later', async () => {
-    const { ctx, changes, steps } = fakeEdge(nothing, {}, [[/^for target in/, '192.168.24.1/10004 124\n192.168.24.1/10002 1\n']])
+    const { ctx, changes, steps } = fakeEdge(nothing, {}, [
+      [/^for target in/, '192.168.24.1/10004 124\n192.168.24.1/10002 1\n'],
+    ])
     expect(await failureOf(joinEdge.run(ctx))).toBe(
       'command: edge-1 does not reach CloudCore on 192.168.24.1, port 10002, 10004',
     )
