@@ -1,0 +1,171 @@
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Event } from '../../lib/event/event.ts'
+import { cableOf, homeOf, sshTo } from '../lab/containers/containers.ts'
+import { down, up } from '../lab/containers/ground.ts'
+import { containers } from '../lab/containers/lab-file.ts'
+import { labFrom } from '../lab/lab.ts'
+import { inside, shellInside } from '../lab/namespace.ts'
+
+/*
+ * Real Kubernetes and real KubeEdge on system containers: what stand-ins cannot prove. It needs programs that no package
+ * registry has, so it runs where KEDGE_BUNDLE names a bundle of them; README.md says what goes into one. The tests build
+ * on one another, in this order.
+ */
+const wanted = process.env.KEDGE_BUNDLE !== undefined && process.env.KEDGE_LAB !== '1'
+if (!wanted) console.log('e2e: skipped, since KEDGE_BUNDLE names no bundle of real programs')
+
+const lab = labFrom({ KEDGE_LAB_NAME: 'kedge-e2e', ...process.env })
+const plan = { lab, containers }
+const kedge = process.env.KEDGE_LAB_KEDGE ?? join(import.meta.dir, '../../dist/kedge')
+const reuse = process.env.KEDGE_LAB_REUSE === '1'
+
+type Outcome = { readonly code: number; readonly output: string }
+
+async function spawned(words: readonly string[], input?: string): Promise<Outcome> {
+  const child = Bun.spawn([...words], {
+    cwd: lab.folder,
+    env: { ...process.env, HOME: homeOf(lab) },
+    stdio: [input === undefined ? 'ignore' : new Blob([input]), 'pipe', 'inherit'],
+  })
+  const output = await new Response(child.stdout).text()
+  return { code: await child.exited, output }
+}
+
+const run = (...words: string[]) => spawned(inside(lab.name, [kedge, ...words]))
+const on = (node: string, script: string) => spawned(sshTo(plan, node, ['bash', '-s']), script)
+/** kubectl's answer; anything but success fails the test. */
+async function kubectl(...words: string[]): Promise<string> {
+  const { code, output } = await run('kubectl', ...words)
+  expect({ words, code }).toEqual({ words, code: 0 })
+  return output.trim()
+}
+
+const started = ({ output }: Outcome): string[] =>
+  output
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Event)
+    .flatMap((event) => (event.type === 'task-started' ? [event.id] : []))
+
+/** Bounded by the test's own timeout. */
+async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
+  const began = Date.now()
+  while (!(await holds())) await Bun.sleep(1000)
+  console.log(`e2e: ${what} after ${((Date.now() - began) / 1000).toFixed(0)} s`)
+}
+
+const readiness = (node: string) =>
+  kubectl('get', 'node', node, '-o', 'jsonpath={.status.conditions[?(@.type=="Ready")].status}')
+const untilReady = (node: string, status: string) =>
+  until(`node ${node} Ready=${status}`, async () => (await readiness(node)) === status)
+
+const smoke = {
+  apiVersion: 'v1',
+  kind: 'Pod',
+  metadata: { name: 'lasting' },
+  spec: {
+    nodeSelector: { 'kubernetes.io/hostname': 'edge-1' },
+    terminationGracePeriodSeconds: 1,
+    containers: [
+      {
+        name: 'main',
+        image: process.env.KEDGE_E2E_IMAGE ?? 'docker.io/library/busybox:1.35.0',
+        imagePullPolicy: 'Never',
+        command: ['sh', '-c', 'while true; do date; sleep 5; done'],
+      },
+    ],
+  },
+}
+const identity = () =>
+  kubectl(
+    'get',
+    'pod',
+    'lasting',
+    '-o',
+    'jsonpath={.metadata.uid} {.status.containerStatuses[0].containerID} {.status.containerStatuses[0].restartCount}',
+  )
+/** When the container's first process was started, in the edge's own clock ticks: another process has another one. */
+const processOf = async (node: string) =>
+  (
+    await on(
+      node,
+      `for pid in $(pgrep -f 'while true; do date'); do cut -d' ' -f22 /proc/$pid/stat; done | sort | head -1`,
+    )
+  ).output
+
+describe.skipIf(!wanted)('real Kubernetes and KubeEdge', () => {
+  setDefaultTimeout(15 * 60_000)
+
+  beforeAll(async () => {
+    if (!existsSync(kedge)) throw new Error(`${kedge} is missing: bun run build`)
+    if (reuse) return
+    await down(lab)
+    await up(lab)
+  }, 15 * 60_000)
+  afterAll(async () => {
+    if (!reuse) await down(lab)
+  }, 60_000)
+
+  test('run all ends with a proof that holds, and a second run changes nothing', async () => {
+    expect((await run('run', 'all')).code).toBe(0)
+    const proof = await run('verify')
+    console.log(proof.output)
+    expect(proof.code).toBe(0)
+    console.log((await run('report')).output)
+    const again = await run('run', 'all', '--json')
+    expect({ code: again.code, started: started(again) }).toEqual({ code: 0, started: [] })
+  })
+
+  test('an edge that is cut off keeps its pod, also through a restart of edgecore, and is Ready again after', async () => {
+    await spawned(inside(lab.name, [kedge, 'kubectl', 'apply', '-f', '-']), JSON.stringify(smoke))
+    await kubectl('wait', '--for=condition=Ready', 'pod/lasting', '--timeout=120s')
+    const before = { identity: await identity(), process: await processOf('edge-1') }
+    expect(before.process).not.toBe('')
+    const cable = cableOf(plan, 'edge-1', 'edge-1')
+    await shellInside(lab.name)`ip link set ${cable} down`
+    try {
+      await untilReady('edge-1', 'Unknown')
+      expect(
+        (await on('edge-1', 'systemctl restart edgecore && sleep 10 && systemctl is-active edgecore')).output,
+      ).toBe('active\n')
+      expect(await processOf('edge-1')).toBe(before.process)
+    } finally {
+      await shellInside(lab.name)`ip link set ${cable} up`
+    }
+    await untilReady('edge-1', 'True')
+    expect({ identity: await identity(), process: await processOf('edge-1') }).toEqual(before)
+    expect(await kubectl('logs', 'lasting', '--tail=1')).not.toBe('')
+    await kubectl('delete', 'pod', 'lasting', '--wait=true')
+  })
+
+  // What people leave behind who tried by hand: each is repaired by the same command, and no other node is touched.
+  const halfJoined: Readonly<Record<string, string>> = {
+    'keadm killed in the middle': `
+      systemctl disable --now edgecore; rm -rf /etc/kubeedge /var/lib/kubeedge
+      KUBECONFIG= setsid keadm join --token=0.a.b.c --cloudcore-ipport=192.168.24.9:10000 --edgenode-name=half \\
+        --kubeedge-version=v$VERSION --remote-runtime-endpoint=$ENDPOINT >/tmp/keadm.log 2>&1 &
+      for look in $(seq 100); do [ -d /etc/kubeedge/config ] && break; sleep 0.1; done
+      pkill -KILL -x keadm || true`,
+    'stale files, and the node object left over': `
+      systemctl stop edgecore; rm -rf /etc/kubeedge/ca /etc/kubeedge/certs`,
+    'edgecore without its database and its unit': `
+      systemctl disable --now edgecore; rm -f /etc/systemd/system/edgecore.service /var/lib/kubeedge/edgecore.db
+      rm -f /etc/kubeedge/certs/server.key; systemctl daemon-reload`,
+    'edgecore stopped, and the node object deleted': `systemctl stop edgecore`,
+  }
+  const endpoint =
+    process.env.KEDGE_EDGE_RUNTIME === 'cri-o'
+      ? 'unix:///var/run/crio/crio.sock'
+      : 'unix:///run/containerd/containerd.sock'
+
+  test.each(Object.entries(halfJoined))('half-joined is repaired: %s', async (name, script) => {
+    const settings = `VERSION=${process.env.KEDGE_KUBEEDGE} ENDPOINT=${endpoint}\n`
+    await on('edge-2', settings + script)
+    if (name.endsWith('deleted')) await kubectl('delete', 'node', 'edge-2')
+    expect(await run('run', 'join-edge', '--on', 'edge-2')).toMatchObject({ code: 0 })
+    expect(await readiness('edge-2')).toBe('True')
+    expect((await run('verify')).code).toBe(0)
+  })
+})
