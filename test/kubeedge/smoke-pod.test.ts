@@ -164,7 +164,9 @@ test('an interrupt removes the pod before it lets go', async () => {
   const stop = new AbortController()
   const made = sceneOn('edge-1', { rules, signal: stop.signal, onSleep: () => stop.abort() })
   expect(await failureOf(runSmokePod(made.ctx, { image, hostNetwork: true }))).toContain('Stopped')
-  expect(removed(made.steps)).toHaveLength(1)
+  // What was started, that is; the log names also what a stop held back.
+  const started = made.host('master').commands
+  expect(started.filter((command) => / delete pod kedge-smoke-edge-1-/.test(command))).toHaveLength(1)
 })
 
 test('a pod that cannot be removed does not hide what was found', async () => {
