@@ -23,6 +23,8 @@ export function edgeNetwork(podCidr: string): string {
       type: 'bridge',
       bridge: 'cni0',
       isGateway: true,
+      // An edge that joins again gets another range, and the bridge still has its address in the old one.
+      forceAddress: true,
       ipMasq: true,
       hairpinMode: true,
       ipam: { type: 'host-local', ranges: [[{ subnet: podCidr }]], routes: [{ dst: '0.0.0.0/0' }] },
