@@ -1,7 +1,9 @@
 import { clusterOf } from '../lib/distribution/cluster.ts'
+import { applyEdgeConfig } from '../lib/kubeedge/edge-config.ts'
 import { setUpEdgeNetwork } from '../lib/kubeedge/edge-network.ts'
 import { checkEdge, edgeState, missingLabels } from '../lib/kubeedge/edge-state.ts'
 import { joinEdge, tokenFile } from '../lib/kubeedge/join.ts'
+import { mustHaveBroker } from '../lib/kubeedge/mqtt.ts'
 import { resetEdge } from '../lib/kubeedge/reset-edge.ts'
 import { sendToken } from '../lib/kubeedge/tokens.ts'
 import { task } from '../lib/task/task.ts'
@@ -15,6 +17,7 @@ export default task({
 
   async run(ctx) {
     const { $, node } = ctx
+    await mustHaveBroker(ctx)
     const state = await edgeState(ctx)
     if (state.hasCertificates && state.node) {
       await $`systemctl enable --now edgecore`
@@ -24,6 +27,7 @@ export default task({
       if (!(await ctx.host.read(tokenFile))) await sendToken(ctx)
       await joinEdge(ctx)
     }
+    await applyEdgeConfig(ctx)
     await $`rm -f ${tokenFile}`
     await setUpEdgeNetwork(ctx)
     const cluster = clusterOf(ctx)

@@ -11,14 +11,14 @@ export default task({
     const firewalls = await activeFirewalls(ctx)
     return firstPending(
       ...firewalls.map((firewall) => async () => {
-        const closed = await firewall.closed(ctx, requiredPorts(ctx.node))
+        const closed = await firewall.closed(ctx, requiredPorts(ctx.node, ctx.topology.kubeedge.protocol))
         return doneIf(closed.length === 0, `${firewall.name} keeps ${closed.map(portName).join(', ')} closed`)
       }),
     )
   },
 
   async run(ctx) {
-    const ports = requiredPorts(ctx.node)
+    const ports = requiredPorts(ctx.node, ctx.topology.kubeedge.protocol)
     for (const firewall of await activeFirewalls(ctx)) {
       if ((await firewall.closed(ctx, ports)).length > 0) await firewall.open(ctx, ports)
     }

@@ -1,8 +1,12 @@
 import { type Cluster, clusterOf } from '../distribution/cluster.ts'
 import { distributionOf } from '../distribution/distribution.ts'
-import { type Check, doneIf, pending, type TaskContext } from '../task/task.ts'
+import { type Check, doneIf, firstPending, pending, type TaskContext } from '../task/task.ts'
 import { untilDone } from '../task/until-done.ts'
 import { advertiseAddresses } from '../topology/addresses.ts'
+import type { HubProtocol } from '../topology/topology.ts'
+import { applyBroker, checkCloudConfig, checkQuic, withProtocol } from './cloud-config.ts'
+import { keadmFlags } from './keadm-flags.ts'
+import { brokerImage, repositoryAndTag } from './mqtt.ts'
 import { certificatePort, hubPort, tunnelPort } from './ports.ts'
 import { silentPorts } from './silent-ports.ts'
 
@@ -16,16 +20,25 @@ export async function checkCloudCore(ctx: TaskContext): Promise<Check> {
   const cluster = clusterOf(ctx)
   const deployment = await cluster.get<Deployment>('-n', namespace, 'deployment', 'cloudcore')
   if (!deployment) return pending('CloudCore is not deployed')
-  const missing = await addressesNotAdvertised(ctx, cluster)
+  const config = await cloudcoreYaml(cluster)
+  const missing = addressesNotAdvertised(ctx, config)
   if (missing.length > 0) return pending(`CloudCore does not advertise ${missing.join(', ')}`)
+  const check = await checkCloudConfig(ctx, cluster, namespace, config)
+  if (!check.done) return check
   if (!deployment.status?.availableReplicas) return pending('CloudCore is not available')
-  return answersEverywhere(ctx)
+  return firstPending(
+    () => answersEverywhere(ctx),
+    () => checkQuic(ctx),
+  )
 }
 
-async function addressesNotAdvertised(ctx: TaskContext, cluster: Cluster): Promise<readonly string[]> {
+async function cloudcoreYaml(cluster: Cluster): Promise<string> {
   const config = await cluster.get<ConfigMap>('-n', namespace, 'configmap', 'cloudcore')
-  const text = config?.data?.['cloudcore.yaml'] ?? ''
-  const advertised = new Set(text.match(/\b\d+\.\d+\.\d+\.\d+\b/g))
+  return config?.data?.['cloudcore.yaml'] ?? ''
+}
+
+function addressesNotAdvertised(ctx: TaskContext, config: string): readonly string[] {
+  const advertised = new Set(config.match(/\b\d+\.\d+\.\d+\.\d+\b/g))
   return advertiseAddresses(ctx.topology).filter((address) => !advertised.has(address))
 }
 
@@ -38,8 +51,8 @@ async function answersEverywhere(ctx: TaskContext): Promise<Check> {
 export async function deployCloudCore(ctx: TaskContext): Promise<void> {
   const cluster = clusterOf(ctx)
   if (await cluster.get('-n', namespace, 'deployment', 'cloudcore')) {
-    const missing = await addressesNotAdvertised(ctx, cluster)
-    if (missing.length > 0) await advertiseAlso(ctx, cluster, missing)
+    await reconfigure(ctx, cluster)
+    await applyBroker(ctx, cluster, namespace)
   } else {
     await clearHalfMade(ctx, cluster)
     await keadmInit(ctx)
@@ -66,12 +79,15 @@ async function clearHalfMade(ctx: TaskContext, cluster: Cluster): Promise<void> 
 
 async function keadmInit(ctx: TaskContext): Promise<void> {
   const { $, topology, node } = ctx
-  const hasNft = ctx.assets('image').some((asset) => asset.name.includes('/iptables-manager-nft:'))
+  const images = ctx.assets('image').map(({ name }) => name)
+  const hasNft = images.some((name) => name.includes('/iptables-manager-nft:'))
   const flags = initFlags({
     addresses: advertiseAddresses(topology),
     version: topology.kubeedge.version,
     kubeconfig: distributionOf(ctx).kubeconfig,
     nodeName: node.name,
+    protocol: topology.kubeedge.protocol,
+    ...(topology.kubeedge.mqtt === 'bundle' ? { broker: brokerImage(images) } : {}),
     iptables: hasNft ? 'nft' : 'legacy',
   })
   await $`keadm init ${flags}`
@@ -89,6 +105,9 @@ export function initFlags(options: {
   readonly kubeconfig: string
   readonly nodeName: string
   readonly iptables: 'legacy' | 'nft'
+  readonly protocol: HubProtocol
+  /** The image of the MQTT broker on each edge; without one there is none. */
+  readonly broker?: string
 }): readonly string[] {
   const controlPlane = 'node-role.kubernetes.io/control-plane'
   const tolerates = (component: string) => [
@@ -101,8 +120,9 @@ export function initFlags(options: {
     `cloudCore.nodeSelector.kubernetes\\.io/hostname=${options.nodeName}`,
     'cloudCore.strategy.type=Recreate',
     'cloudCore.resources.limits.cpu=2',
-    `iptablesManager.framework=${options.iptables}`,
-    'mosquitto.enable=false',
+    ...(keadmFlags(options.version).hasIptablesFramework ? [`iptablesManager.framework=${options.iptables}`] : []),
+    ...(options.protocol === 'quic' ? ['cloudCore.modules.cloudHub.quic.enable=true'] : []),
+    ...brokerSets(options.broker),
   ]
   return [
     `--advertise-address=${options.addresses.join(',')}`,
@@ -113,31 +133,35 @@ export function initFlags(options: {
   ]
 }
 
+function brokerSets(image: string | undefined): readonly string[] {
+  if (!image) return ['mosquitto.enable=false']
+  const { repository, tag } = repositoryAndTag(image)
+  return ['mosquitto.enable=true', `mosquitto.image.repository=${repository}`, `mosquitto.image.tag=${tag}`]
+}
+
 /**
- * A LAN came later. The server certificate's names are read only when the certificate is made, so the pair is made again;
- * the CA stays, and with it every edge that has joined.
+ * A LAN came later, or the file's protocol changed. The server certificate's names are read only when the certificate is made,
+ * so for a LAN the pair is made again; the CA stays, and with it every edge that has joined.
  */
-async function advertiseAlso(ctx: TaskContext, cluster: Cluster, addresses: readonly string[]): Promise<void> {
-  ctx.say(`CloudCore gets a new server certificate for ${addresses.join(', ')}`)
-  const config = await cluster.get<ConfigMap>('-n', namespace, 'configmap', 'cloudcore')
-  const text = config?.data?.['cloudcore.yaml'] ?? ''
-  const changed = text.replace(/^(\s*)advertiseAddress:.*\n/m, (line, indent: string) => {
+async function reconfigure(ctx: TaskContext, cluster: Cluster): Promise<void> {
+  const config = await cloudcoreYaml(cluster)
+  const addresses = addressesNotAdvertised(ctx, config)
+  const changed = withProtocol(ctx, advertising(config, addresses))
+  if (changed === config) return
+  const patch = JSON.stringify({ data: { 'cloudcore.yaml': changed } })
+  await cluster.run('-n', namespace, 'patch', 'configmap', 'cloudcore', '--type=merge', '-p', patch)
+  if (addresses.length > 0) {
+    ctx.say(`CloudCore gets a new server certificate for ${addresses.join(', ')}`)
+    await cluster.run('-n', namespace, 'delete', 'secret', 'cloudcoresecret', '--ignore-not-found')
+  }
+  await restartCloudCore(cluster)
+}
+
+const advertising = (config: string, addresses: readonly string[]): string =>
+  config.replace(/^(\s*)advertiseAddress:.*\n/m, (line, indent: string) => {
     const items = addresses.map((address) => `${indent}- ${address}\n`).join('')
     return line + items
   })
-  await cluster.run(
-    '-n',
-    namespace,
-    'patch',
-    'configmap',
-    'cloudcore',
-    '--type=merge',
-    '-p',
-    JSON.stringify({ data: { 'cloudcore.yaml': changed } }),
-  )
-  await cluster.run('-n', namespace, 'delete', 'secret', 'cloudcoresecret', '--ignore-not-found')
-  await restartCloudCore(cluster)
-}
 
 export async function restartCloudCore(cluster: Cluster): Promise<void> {
   await cluster.run('-n', namespace, 'rollout', 'restart', 'deployment', 'cloudcore')

@@ -1,5 +1,6 @@
 import { clusterOf, type NodeObject, whyNotReady } from '../distribution/cluster.ts'
 import { type Check, doneIf, firstPending, pending, type TaskContext } from '../task/task.ts'
+import { checkEdgeConfig } from './edge-config.ts'
 import { cniFile, edgeNetwork } from './edge-network.ts'
 
 /** What stands between this edge and a finished join: seen from the cluster and from the edge itself. */
@@ -42,6 +43,7 @@ export async function checkEdge(ctx: TaskContext): Promise<Check> {
       const wanted = `-kubeedge-v${topology.kubeedge.version}`
       return doneIf(version.endsWith(wanted), `node ${node.name} reports version ${version}, not …${wanted}`)
     },
+    () => checkEdgeConfig(ctx),
     async () => {
       const podCidr = state.node?.spec?.podCIDR
       const found = await ctx.host.read(cniFile)

@@ -16,19 +16,26 @@ const files = [
  * On a node that has not joined yet both may be installed; the one that the file does not name is left as it is.
  */
 export async function refuseOtherRuntime(ctx: TaskContext): Promise<void> {
-  const { $, node } = ctx
-  const wanted = runtimeOf(ctx).endpoint
   const lines = linesOf(
-    await $`grep -hosiE 'container-?runtime-?endpoint[=:][[:space:]"]*unix://[^"[:space:]]+' ${files}`.nothrow(),
+    await ctx.$`grep -hosiE 'container-?runtime-?endpoint[=:][[:space:]"]*unix://[^"[:space:]]+' ${files}`.nothrow(),
   )
-  const found = lines.map((line) => line.slice(line.indexOf('unix://')))
-  const other = found.find((endpoint) => plain(endpoint) !== plain(wanted))
-  if (!other) return
+  for (const line of lines) mustBeRuntime(ctx, line.slice(line.indexOf('unix://')))
+}
+
+/** Throws unless the CRI endpoint that a node has joined with is that of its runtime in the file. */
+export function mustBeRuntime(ctx: TaskContext, joinedWith: string): void {
+  const why = whyOtherRuntime(ctx, joinedWith)
+  if (!why) return
   throw refused(
-    `${node.name} has joined with the runtime at ${other}, and the file gives it ${node.runtime}`,
-    `take the node out first (kedge destroy --node ${node.name}, or keadm reset edge / kubeadm reset on it), or leave \`runtime\` as it was`,
+    why,
+    `take ${ctx.node.name} out of the cluster first (kedge destroy --node ${ctx.node.name}, or keadm reset edge / kubeadm reset there), or leave \`runtime\` as it was`,
   )
 }
+
+export const whyOtherRuntime = (ctx: TaskContext, joinedWith: string): string | undefined =>
+  plain(joinedWith) === plain(runtimeOf(ctx).endpoint)
+    ? undefined
+    : `${ctx.node.name} has joined with the runtime at ${joinedWith}, and the file gives it ${ctx.node.runtime}`
 
 /** /var/run is /run. */
 const plain = (endpoint: string) => endpoint.replace('unix:///var/run/', 'unix:///run/')

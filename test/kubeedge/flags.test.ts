@@ -3,6 +3,7 @@ import { initFlags } from '../../lib/kubeedge/cloudcore.ts'
 import { edgeNetwork } from '../../lib/kubeedge/edge-network.ts'
 import { joinFlags } from '../../lib/kubeedge/join.ts'
 import { portName, requiredPorts } from '../../lib/kubeedge/ports.ts'
+import type { HubProtocol } from '../../lib/topology/topology.ts'
 import { loadLab } from '../tasks/context.ts'
 
 const valuesOf = (flags: readonly string[], name: string) =>
@@ -17,6 +18,7 @@ describe('keadm init', () => {
     kubeconfig: '/etc/kubernetes/admin.conf',
     nodeName: 'master',
     iptables: 'legacy',
+    protocol: 'websocket',
   } as const
   const flags = initFlags(options)
 
@@ -49,6 +51,20 @@ describe('keadm init', () => {
     expect(setsOf(initFlags({ ...options, iptables: 'nft' }))['iptablesManager.framework']).toBe('nft')
   })
 
+  test('with the bundle’s broker: the chart’s DaemonSet, with the image that the bundle has', () => {
+    expect(setsOf(initFlags({ ...options, broker: '10.0.0.1:5000/eclipse-mosquitto:1.6.15' }))).toMatchObject({
+      'mosquitto.enable': 'true',
+      'mosquitto.image.repository': '10.0.0.1:5000/eclipse-mosquitto',
+      'mosquitto.image.tag': '1.6.15',
+    })
+  })
+
+  test('QUIC is switched on where it is asked for', () => {
+    const key = 'cloudCore.modules.cloudHub.quic.enable'
+    expect(setsOf(flags)[key]).toBeUndefined()
+    expect(setsOf(initFlags({ ...options, protocol: 'quic' }))[key]).toBe('true')
+  })
+
   test('has one --set alone, whose items have one “=” each', () => {
     expect(valuesOf(flags, 'set')).toHaveLength(1)
     for (const item of valuesOf(flags, 'set')[0]?.split(',') ?? []) expect(item.split('=')).toHaveLength(2)
@@ -59,7 +75,7 @@ describe('keadm join', () => {
   const options = {
     cloudcore: '192.168.24.1',
     nodeName: 'edge-1',
-    version: '1.23.1',
+    kubeedge: { version: '1.23.1', mqtt: 'none', protocol: 'websocket', anyKubernetes: false } as const,
     endpoint: 'unix:///run/containerd/containerd.sock',
     labels: {},
   }
@@ -100,6 +116,17 @@ describe('keadm join', () => {
     expect(valuesOf(joinFlags(options), 'labels')).toEqual([])
   })
 
+  test('over QUIC: the protocol and its port, for this address too', () => {
+    const flags = joinFlags({ ...options, kubeedge: { ...options.kubeedge, protocol: 'quic' } })
+    expect(flags[0]).toBe('--cloudcore-ipport=192.168.24.1:10001')
+    expect(valuesOf(flags, 'hub-protocol')).toEqual(['quic'])
+  })
+
+  test.each(['bundle', 'host'] as const)('with a broker of its own (%s), edgecore is told to use it', (mqtt) => {
+    const flags = joinFlags({ ...options, kubeedge: { ...options.kubeedge, mqtt } })
+    expect(setsOf(flags)['modules.eventBus.mqttMode']).toBe('2')
+  })
+
   test('has no token and none of the flags that newer releases dropped', () => {
     const flags = joinFlags({ ...options, networkInterface: 'ens4', labels: { a: 'b' } }).join(' ')
     expect(flags).not.toMatch(/--token|--runtimetype|--with-mqtt|--tarballpath|--certPath/)
@@ -127,11 +154,13 @@ test('an edge’s pod network is a bridge with that edge’s own range', () => {
 })
 
 test('ports: edges come in on 10000, 10002 and 10004 of the control plane; nothing of the cloud is needed on an edge', () => {
-  const ports = (name: string) => {
+  const ports = (name: string, protocol: HubProtocol = 'websocket') => {
     const node = loadLab().nodes.find((each) => each.name === name)
-    return node ? requiredPorts(node).map(portName) : []
+    return node ? requiredPorts(node, protocol).map(portName) : []
   }
   expect(ports('master')).toEqual(['10000/tcp', '10002/tcp', '10004/tcp', '6443/tcp', '10250/tcp', '8472/udp'])
   expect(ports('worker')).toEqual(['10250/tcp', '8472/udp'])
   expect(ports('edge-1')).toEqual([])
+  expect(ports('master', 'quic')).toContain('10001/udp')
+  expect(ports('edge-1', 'quic')).toEqual([])
 })

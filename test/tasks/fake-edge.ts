@@ -1,13 +1,40 @@
-import type { Rule } from '../../lib/host/scripted.ts'
+import type { Rule, ScriptedFile } from '../../lib/host/scripted.ts'
 import { edgeJson, edgeLabels, type NodeAnswer } from '../distribution/kubectl-answers.ts'
 import { caHash, tokenAndCaJson, tokenOf } from '../kubeedge/make-token.ts'
-import { type Scene, sceneOn } from './context.ts'
+import { type Scene, type SceneOptions, sceneOn } from './context.ts'
 
 export const tokenFile = '/var/lib/kedge/edge-token'
 export const cniFile = '/etc/cni/net.d/10-kedge.conflist'
 export const machineId = '6ae04d4c8ec557e31d5c9b75d413af23'
 /** Another one each time: what was called secret once stays masked for as long as the process lives. */
 export const newToken = () => tokenOf(caHash, new Date(Date.now() + 20 * 3600_000), crypto.randomUUID())
+
+export const edgecoreFile = '/etc/kubeedge/config/edgecore.yaml'
+/** Of edgecore.yaml, what kedge looks at, as keadm 1.23 leaves it with kedge's flags. */
+export const edgecoreYaml = `apiVersion: edgecore.config.kubeedge.io/v1alpha2
+kind: EdgeCore
+modules:
+  edgeHub:
+    httpServer: https://192.168.24.1:10002
+    quic:
+      enable: false
+      server: 192.168.24.1:10001
+    token: ''
+    websocket:
+      enable: true
+      server: 192.168.24.1:10000
+  edgeStream:
+    enable: true
+    server: 192.168.24.1:10004
+  edged:
+    customInterfaceName: ens4
+    tailoredKubeletConfig:
+      cgroupDriver: systemd
+      containerRuntimeEndpoint: unix:///run/containerd/containerd.sock
+  eventBus:
+    mqttMode: 0
+    mqttServerExternal: tcp://127.0.0.1:1883
+`
 
 /** What may be found of a join, on the edge and in the cluster. */
 export type EdgeParts = {
@@ -19,7 +46,13 @@ export type EdgeParts = {
 }
 
 /** edge-1 with keadm's manners: a join refuses what an earlier one left, and needs its token in the file. */
-export function fakeEdge(parts: EdgeParts, node: Partial<NodeAnswer> = {}, before: readonly Rule[] = []) {
+export function fakeEdge(
+  parts: EdgeParts,
+  node: Partial<NodeAnswer> = {},
+  before: readonly Rule[] = [],
+  more: { readonly yaml?: string; readonly topology?: SceneOptions['topology'] } = {},
+) {
+  const { yaml = edgecoreYaml, topology } = more
   const token = newToken()
   let { service, certificates, leftovers } = parts
   let object: Partial<NodeAnswer> | undefined =
@@ -33,11 +66,20 @@ export function fakeEdge(parts: EdgeParts, node: Partial<NodeAnswer> = {}, befor
     if (object) return refuse('a node with the name edge-1 already exists')
     service = 'active'
     certificates = leftovers = true
+    put(edgecoreFile, yaml)
     object = { labels: edgeLabels, ...node, ready: 'False', message: 'cni plugin not initialized' }
     return 'KubeEdge edgecore is running, For logs visit: journalctl -u edgecore.service -xe\n'
   }
+  const edgeFiles = () => scene.host('edge-1').files as Map<string, ScriptedFile>
+  const put = (path: string, text: string) => edgeFiles().set(path, { content: Buffer.from(text), mode: 0o644 })
   const scene: Scene = sceneOn('edge-1', {
-    files: { 'edge-1': parts.token ? { [tokenFile]: token } : {} },
+    ...(topology ? { topology } : {}),
+    files: {
+      'edge-1': {
+        ...(parts.token ? { [tokenFile]: token } : {}),
+        ...(parts.certificates ? { [edgecoreFile]: yaml } : {}),
+      },
+    },
     rules: {
       'edge-1': [
         ...before,
@@ -49,7 +91,7 @@ export function fakeEdge(parts: EdgeParts, node: Partial<NodeAnswer> = {}, befor
         ['ip -o -4 address show', addresses],
         [/^keadm join /, join],
         [
-          'keadm reset edge --force',
+          /^keadm reset edge --force --remote-runtime-endpoint=unix:\/\/\/run\/containerd\/containerd\.sock$/,
           () => {
             service = 'inactive'
             certificates = false
@@ -65,6 +107,13 @@ export function fakeEdge(parts: EdgeParts, node: Partial<NodeAnswer> = {}, befor
           },
         ],
         [
+          `systemctl stop edgecore && mv -f ${edgecoreFile}.kedge ${edgecoreFile} && systemctl start edgecore`,
+          () => {
+            put(edgecoreFile, scene.file('edge-1', `${edgecoreFile}.kedge`) ?? '')
+            return ''
+          },
+        ],
+        [
           'systemctl enable --now edgecore',
           () => {
             service = 'active'
@@ -74,7 +123,7 @@ export function fakeEdge(parts: EdgeParts, node: Partial<NodeAnswer> = {}, befor
         [
           `rm -f ${tokenFile}`,
           () => {
-            ;(scene.host('edge-1').files as Map<string, unknown>).delete(tokenFile)
+            edgeFiles().delete(tokenFile)
             return ''
           },
         ],

@@ -4,13 +4,16 @@ import { parseDocuments } from '../../lib/topology/parse-documents.ts'
 import initCloudcore from '../../tasks/init-cloudcore.ts'
 import { makeBundle } from '../bundle/make-bundle.ts'
 import { listJson } from '../distribution/kubectl-answers.ts'
-import { failureOf, sceneOn } from './context.ts'
+import { failureOf, loadLab, sceneOn } from './context.ts'
 import { labPieces } from './lab-bundle.ts'
 
 const addresses = ['192.168.23.10', '192.168.24.1', '192.168.24.9', '203.0.113.10']
 
 /** Shaped like the chart's ConfigMap: the list stands at its key's own depth. */
-const cloudcoreYaml = (advertised: readonly string[]) => `apiVersion: cloudcore.config.kubeedge.io/v1alpha2
+const cloudcoreYaml = (
+  advertised: readonly string[],
+  quic = false,
+) => `apiVersion: cloudcore.config.kubeedge.io/v1alpha2
 kind: CloudCore
 commonConfig:
   tunnelPort: 10350
@@ -24,6 +27,10 @@ ${advertised.map((address) => `    - ${address}\n`).join('')}    dnsNames:
     https:
       address: 0.0.0.0
       port: 10002
+    quic:
+      address: 0.0.0.0
+      enable: ${quic}
+      port: 10001
   cloudStream:
     enable: true
     tunnelPort: 10004
@@ -35,18 +42,35 @@ type State = {
   advertised?: readonly string[]
   replicas?: number
   silent?: string[]
+  quic?: boolean
+  /** The image of the edges' broker. */
+  broker?: string | undefined
+  /** Of the file. */
+  kubeedge?: string
 }
 
 /** A cluster with what keadm, Helm and kubectl leave in it. */
 function cloud(
-  { deployed = false, release = deployed, advertised = addresses, replicas = 1, silent = [] }: State,
+  {
+    deployed = false,
+    release = deployed,
+    advertised = addresses,
+    replicas = 1,
+    silent = [],
+    quic = false,
+    ...state
+  }: State,
   more: Rule[] = [],
   bundle?: string,
 ) {
-  let [isDeployed, hasRelease, config] = [deployed, release, cloudcoreYaml(advertised)]
+  let [isDeployed, hasRelease, config] = [deployed, release, cloudcoreYaml(advertised, quic)]
+  let { broker } = state
   const json = (value: object) => `${JSON.stringify(value, null, 4)}\n`
   const scene = sceneOn('master', {
     ...(bundle ? { bundle } : {}),
+    ...(state.kubeedge
+      ? { topology: loadLab((text) => text.replace(/^kubeedge:.*$/m, `kubeedge: ${state.kubeedge}`)) }
+      : {}),
     rules: {
       master: [
         ...more,
@@ -58,6 +82,31 @@ function cloud(
           /get -n kubeedge configmap cloudcore /,
           () => (isDeployed ? json({ kind: 'ConfigMap', data: { 'cloudcore.yaml': config } }) : ''),
         ],
+        [
+          /get -n kubeedge daemonset edge-eclipse-mosquitto /,
+          () =>
+            broker
+              ? json({
+                  kind: 'DaemonSet',
+                  spec: { template: { spec: { containers: [{ name: 'x', image: broker }] } } },
+                })
+              : '',
+        ],
+        [
+          / apply -f -$/,
+          ({ input }) => {
+            broker = JSON.parse(input).items[0].spec.template.spec.containers[0].image
+            return 'daemonset.apps/edge-eclipse-mosquitto configured\n'
+          },
+        ],
+        [
+          /delete daemonset edge-eclipse-mosquitto/,
+          () => {
+            broker = undefined
+            return ''
+          },
+        ],
+        ["ss -Hlun 'sport = :10001'", 'UNCONN 0 0 *:10001 *:*\n'],
         [
           /get -n kubeedge secret -l 'owner=helm,name=cloudcore' /,
           () => listJson(hasRelease ? [{ kind: 'Secret', data: { release: 'SDRzSUFBQUFBQUFDLzEyTUlHZUxx' } }] : []),

@@ -7,6 +7,7 @@ import { cniFile, type EdgeParts, fakeEdge, machineId, tokenFile } from './fake-
 
 const nothing: EdgeParts = { service: 'inactive', certificates: false, leftovers: false, node: 'absent', token: true }
 const joined: EdgeParts = { service: 'active', certificates: true, leftovers: true, node: 'ready', token: false }
+const reset = 'keadm reset edge --force --remote-runtime-endpoint=unix:///run/containerd/containerd.sock'
 const network = edgeNetwork('10.244.3.0/24')
 
 describe('check', () => {
@@ -130,7 +131,7 @@ describe('run', () => {
     const state: EdgeParts = { ...nothing, leftovers: true, node: 'ready' }
     const { ctx, changes } = fakeEdge(state, { machineID: machineId })
     await joinEdge.run(ctx)
-    expect(changes()[0]).toBe('edge-1$ keadm reset edge --force')
+    expect(changes()[0]).toBe(`edge-1$ ${reset}`)
     const other = fakeEdge(state, { machineID: machineId.replace('6', '7') })
     expect(await failureOf(joinEdge.run(other.ctx))).toContain('it is not this machine')
   })
@@ -150,7 +151,7 @@ describe('run', () => {
     await joinEdge.run(ctx)
     expect(said[0]).toBe('an earlier join did not come to its end: starting over')
     const steps = changes()
-    expect(steps[0]).toBe('edge-1$ keadm reset edge --force')
+    expect(steps[0]).toBe(`edge-1$ ${reset}`)
     expect(steps[1]).toMatch(
       /findmnt .*\n?.*umount\nfor folder in \/etc\/kubeedge \/var\/log\/kubeedge \/var\/lib\/kubeedge \/var\/lib\/edged \/var\/lib\/kubelet; do[\s\S]*-xdev -mindepth 1 -delete/,
     )
