@@ -10,6 +10,8 @@ export type Ran = { readonly exitCode: number; readonly stdout: string; readonly
 export type FakeNode = {
   readonly root: string
   readonly name: string
+  /** What its programs need to be told to find themselves on it. */
+  readonly environment: Readonly<Record<string, string>>
   run(...words: readonly string[]): Promise<Ran>
   shell(script: string): Promise<Ran>
   /** The same for a command that is to wait in vain: it gives up after a few seconds. */
@@ -130,6 +132,7 @@ function makeNode(root: string, name: string): FakeNode {
   const node: FakeNode = {
     root,
     name,
+    environment,
     run: (...words) => spawn(words, environment),
     runImpatiently: (...words) => spawn(words, { ...environment, KEDGE_STANDIN_PATIENCE: '5' }),
     shell: (script) => node.run('bash', '-c', script),

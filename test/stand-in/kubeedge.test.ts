@@ -1,6 +1,15 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
 import { createHash, X509Certificate } from 'node:crypto'
 import { connect } from 'node:tls'
+import { TaskError } from '../../lib/event/failure.ts'
+import type { Connection } from '../../lib/host/host.ts'
+import { localConnection } from '../../lib/host/local.ts'
+import { createVault } from '../../lib/host/secret.ts'
+import { runSmokePod } from '../../lib/kubeedge/smoke-pod.ts'
+import { passSmokeTest, smokeMark } from '../../lib/kubeedge/smoke-test.ts'
+import type { Instance } from '../../lib/plan/plan.ts'
+import { contextMaker } from '../../lib/run/task-context.ts'
+import { loadLab } from '../tasks/context.ts'
 import { type FakeCluster, fakeCluster, guard, must, until } from './cluster.ts'
 import { type FakeNode, versions } from './fake-node.ts'
 
@@ -261,6 +270,63 @@ test('without a CNI configuration the edge is not Ready; an unguarded daemon lan
   expect(await onEdge()).not.toContain('kube-proxy')
   await guard(cluster, 'kube-flannel', 'kube-flannel-ds')
   await until(async () => !/kube-flannel-ds/.test(await onEdge()))
+})
+
+/** kedge's own view of edge-1, its commands on the nodes' folders. */
+function contextOnEdge() {
+  const fakes: Readonly<Record<string, FakeNode>> = { master: cluster.master, 'edge-1': edge }
+  const connection = ({ name }: { readonly name: string }): Connection => {
+    const local = localConnection(name)
+    const env = fakes[name]?.environment ?? {}
+    return { ...local, bind: (binding) => local.bind({ ...binding, env: { ...binding.env, ...env } }) }
+  }
+  return contextMaker({
+    topology: loadLab(),
+    connection,
+    bundle: () => {
+      throw new TaskError({ kind: 'bundle', message: 'none' })
+    },
+    secret: createVault().secret,
+    stateFolder: '/nonexistent',
+    sleep: (seconds) => Bun.sleep(seconds * 200),
+  })({ task: 'verify', node: 'edge-1' } as Instance, {
+    signal: new AbortController().signal,
+    fields: {} as never,
+    onOutput: () => {},
+  })
+}
+
+test('kedge’s smoke test passes on the edge, leaves its mark and no pod', async () => {
+  const ctx = contextOnEdge()
+  expect(await smokeMark(ctx).ask()).toEqual({ holds: false, figure: 'none has' })
+  await passSmokeTest(ctx)
+  expect((await smokeMark(ctx).ask())?.holds).toBe(true)
+  const image = `docker.io/kubeedge/installation-package:${tag}`
+  const bridged = await runSmokePod(ctx, { image, hostNetwork: false })
+  expect(bridged).toMatchObject({ runs: { holds: true }, log: { holds: true } })
+  const absent = await runSmokePod(ctx, { image: 'docker.io/library/none:1', hostNetwork: true })
+  expect(absent.runs).toMatchObject({ holds: false, figure: expect.stringMatching(/^ErrImageNeverPull: /) })
+  await until(async () => (await cluster.kubectl('get', 'pods', '-o', 'name')).stdout === '')
+})
+
+test('without edgeStream there is no log, in the API server’s words', async () => {
+  const path = '/etc/kubeedge/config/edgecore.yaml'
+  const config = edge.read(path) ?? ''
+  const deaf = config.replace(/(edgeStream:\n\s+enable: )true/, '$1false')
+  expect(deaf).not.toBe(config)
+  edge.write(path, deaf)
+  await edge.run('systemctl', 'restart', 'edgecore')
+  let looks = 0
+  const now = () => {
+    looks += 1
+    return looks * 1000
+  }
+  const image = `docker.io/kubeedge/installation-package:${tag}`
+  const { runs, log } = await runSmokePod(contextOnEdge(), { image, hostNetwork: true, now })
+  expect(runs.holds).toBe(true)
+  expect(log).toEqual({ holds: false, figure: 'Error from server (InternalError): Internal error occurred:' })
+  edge.write(path, config)
+  await edge.run('systemctl', 'restart', 'edgecore')
 })
 
 test('a pod runs on the edge and its log comes back through the tunnel, as long as an iptables-manager leads there', async () => {

@@ -102,6 +102,8 @@ def pod_log(server, pod, request):
         reply = client.request('GET', path, query=query, headers=headers)
     except OSError as error:
         return failure(500, 'InternalError', f'Get "https://{address}:{port}{path}": {explain(error, address, port)}')
+    if reply.status == 500:
+        return failure(500, 'InternalError', f'Internal error occurred: {reply.text()}')
     if reply.status != 200:
         return failure(reply.status, 'InternalError', reply.text())
     return Reply(200, reply.body, 'text/plain')
