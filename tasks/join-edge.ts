@@ -1,11 +1,12 @@
-import { clusterOf } from '../lib/distribution/cluster.ts'
+import { labelNode } from '../lib/distribution/node-labels.ts'
 import { applyEdgeConfig } from '../lib/kubeedge/edge-config.ts'
 import { setUpEdgeNetwork } from '../lib/kubeedge/edge-network.ts'
-import { checkEdge, edgeState, missingLabels } from '../lib/kubeedge/edge-state.ts'
+import { checkEdge, edgeState } from '../lib/kubeedge/edge-state.ts'
 import { joinEdge, tokenFile } from '../lib/kubeedge/join.ts'
 import { mustHaveBroker } from '../lib/kubeedge/mqtt.ts'
 import { resetEdge } from '../lib/kubeedge/reset-edge.ts'
 import { sendToken } from '../lib/kubeedge/tokens.ts'
+import { unitReason } from '../lib/task/reason.ts'
 import { task } from '../lib/task/task.ts'
 import { untilDone } from '../lib/task/until-done.ts'
 
@@ -30,9 +31,11 @@ export default task({
     await applyEdgeConfig(ctx)
     await $`rm -f ${tokenFile}`
     await setUpEdgeNetwork(ctx)
-    const cluster = clusterOf(ctx)
-    const labels = missingLabels(await cluster.get('node', node.name), node.labels)
-    if (labels.length > 0) await cluster.run('label', 'node', node.name, '--overwrite', ...labels)
-    await untilDone(ctx, () => checkEdge(ctx))
+    await labelNode(ctx)
+    await untilDone(
+      ctx,
+      () => checkEdge(ctx),
+      () => unitReason(ctx.host, 'edgecore', 120),
+    )
   },
 })

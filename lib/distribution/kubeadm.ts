@@ -1,5 +1,6 @@
 import { installPrograms, missingPrograms, type Program } from '../bundle/deliver.ts'
 import { runtimeOf } from '../runtime/runtime.ts'
+import { withJournalOf } from '../task/reason.ts'
 import { doneIf, firstPending, pending, type TaskContext } from '../task/task.ts'
 import { untilDone } from '../task/until-done.ts'
 import { type Attempt, begin, cameToItsEnd, clearHalfMade, finish, marksOf } from './attempt.ts'
@@ -72,7 +73,7 @@ export const kubeadm: Distribution = {
     await clearHalfMade(ctx, initAttempt)
     await host.write(initFile, initConfig(ctx.topology, ctx.node, runtimeOf(ctx).endpoint), { mode: 0o600 })
     await begin(ctx, initAttempt)
-    await $`kubeadm init --config ${initFile} --skip-token-print`
+    await withJournalOf(ctx, 'kubelet', () => $`kubeadm init --config ${initFile} --skip-token-print`)
     await finish(ctx, initAttempt)
   },
 
@@ -97,7 +98,7 @@ export const kubeadm: Distribution = {
     await begin(ctx, joinAttempt)
     await host.write(joinFile, secretConfig, { mode: 0o600 })
     try {
-      await $`kubeadm join --config ${joinFile}`
+      await withJournalOf(ctx, 'kubelet', () => $`kubeadm join --config ${joinFile}`)
     } finally {
       await $`rm -f ${joinFile}`
     }

@@ -5,6 +5,7 @@ import { untilDone } from '../task/until-done.ts'
 import { advertiseAddresses } from '../topology/addresses.ts'
 import type { HubProtocol } from '../topology/topology.ts'
 import { applyBroker, checkCloudConfig, checkQuic, withProtocol } from './cloud-config.ts'
+import { cloudcoreReason } from './cloudcore-reason.ts'
 import { keadmFlags } from './keadm-flags.ts'
 import { brokerImage, repositoryAndTag } from './mqtt.ts'
 import { certificatePort, hubPort, tunnelPort } from './ports.ts'
@@ -57,7 +58,11 @@ export async function deployCloudCore(ctx: TaskContext): Promise<void> {
     await clearHalfMade(ctx, cluster)
     await keadmInit(ctx)
   }
-  await untilDone(ctx, () => checkCloudCore(ctx))
+  await untilDone(
+    ctx,
+    () => checkCloudCore(ctx),
+    () => cloudcoreReason(ctx, namespace),
+  )
 }
 
 /**

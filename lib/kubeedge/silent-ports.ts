@@ -15,7 +15,7 @@ export async function silentPorts(
   { timeout 5 bash -c "exec 3<>/dev/tcp/$target" 2>/dev/null || echo "$target $?"; } &
 done
 wait`
-  const codes = new Map(linesOf(answers).map((line) => line.split(' ') as [string, string?]))
+  const codes = new Map(linesOf(answers).map((line) => line.split(' ') as [target: string, exitCode: string]))
   return targets.flatMap((target) =>
     codes.has(target)
       ? [{ target: target.replace('/', ':'), how: codes.get(target) === '124' ? 'no answer in 5 s' : 'refused' }]

@@ -32,13 +32,36 @@ export function reasonIn(log: readonly string[], node: string): Reason | undefin
   }
 }
 
-/** What a systemd unit's journal says of the last so many seconds, or of all its time; at most of its last 200 lines. */
-export async function unitReason(host: Host, unit: string, seconds?: number): Promise<Reason | undefined> {
+/** A systemd unit as it is now: `active`, `failed`, `activating (auto-restart)`, `not-found` …; and its journal. */
+export type UnitLog = { readonly state: string; readonly restarts: number; readonly log: readonly string[] }
+
+/** The unit's state and what its journal holds of the last so many seconds, or of all time: at most its last 200 lines. */
+export async function unitLog(host: Host, unit: string, seconds?: number): Promise<UnitLog> {
   // Relative, so that nobody's clock but the node's own is asked.
   const since = seconds === undefined ? [] : [`--since=-${seconds}s`]
-  const journal = await host.$({ quiet: true })`journalctl -u ${unit} ${since} -n 200 -o cat --no-pager`.nothrow()
-  return reasonIn(linesOf(journal), host.name)
+  const answer = await host.$({
+    quiet: true,
+  })`systemctl show ${unit} --property=LoadState,ActiveState,SubState,NRestarts || true
+printf '\\n\\n'
+journalctl -u ${unit} ${since} -n 200 -o cat --no-pager || true`.nothrow()
+  const [head = '', ...rest] = answer.stdout.split('\n\n')
+  const property = (name: string) => new RegExp(`^${name}=(.*)$`, 'm').exec(head)?.[1] ?? ''
+  const [active, sub] = [property('ActiveState'), property('SubState')]
+  const isPlain = active === '' || sub === '' || ['running', 'dead', active].includes(sub)
+  const state = property('LoadState') === 'not-found' ? 'not-found' : isPlain ? active : `${active} (${sub})`
+  return { state, restarts: Number(property('NRestarts')) || 0, log: linesOf({ stdout: rest.join('\n\n') }) }
 }
+
+/** What a unit's journal says, under a line on its state; undefined where it says nothing. */
+export async function unitReason(host: Host, unit: string, seconds?: number): Promise<Reason | undefined> {
+  const { state, restarts, log } = await unitLog(host, unit, seconds)
+  const reason = reasonIn(log, host.name)
+  return reason && { ...reason, lines: [unitState(unit, state, restarts), ...reason.lines] }
+}
+
+/** `edgecore is activating (auto-restart), restarted 12 times` */
+export const unitState = (unit: string, state: string, restarts: number): string =>
+  `${unit} is ${state || 'not known'}${restarts > 0 ? `, restarted ${restarts} times` : ''}`
 
 /**
  * Runs `work`. Where a command of it fails, what the unit's journal holds since then becomes part of the failure: keadm and

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'bun:test'
 import { readFileSync } from 'node:fs'
 import { TaskError } from '../../lib/event/failure.ts'
 import { toFailure } from '../../lib/host/to-failure.ts'
-import { reasonIn, withJournalOf } from '../../lib/task/reason.ts'
+import { reasonIn, unitLog, withJournalOf } from '../../lib/task/reason.ts'
 import { pending, type TaskContext } from '../../lib/task/task.ts'
 import { untilDone } from '../../lib/task/until-done.ts'
 import { tokenOf } from '../kubeedge/make-token.ts'
@@ -37,8 +37,12 @@ describe('what a log comes to', () => {
   })
 })
 
+const unit = 'LoadState=loaded\nActiveState=activating\nSubState=auto-restart\nNRestarts=12\n\n'
+const state = 'edgecore is activating (auto-restart), restarted 12 times'
+
 describe('a command that fails', () => {
-  const journal = (text: string) => sceneOn('edge-1', { rules: { 'edge-1': [[/^journalctl /, text]] } })
+  const journal = (text: string) =>
+    sceneOn('edge-1', { rules: { 'edge-1': [[/^systemctl show edgecore /, unit + text]] } })
   const fails =
     (line: string, kind: 'command' | 'bug' = 'command') =>
     async () => {
@@ -54,11 +58,11 @@ describe('a command that fails', () => {
     expect(await failed(ctx, fails(vague))).toEqual({
       kind: 'command',
       message: 'keadm failed',
-      lastLines: [vague, kubelet],
+      lastLines: [vague, state, kubelet],
       cause: 'a kubelet runs on edge-1, and edgecore does not start beside one',
       cure: 'kedge ssh edge-1 -- sudo systemctl disable --now kubelet',
     })
-    expect(steps.at(-1)).toMatch(/^edge-1\$ journalctl -u edgecore --since=-[12]s -n 200 -o cat --no-pager$/)
+    expect(steps.at(-1)).toMatch(/\njournalctl -u edgecore --since=-[12]s -n 200 -o cat --no-pager/)
   })
   test('that says itself what is wrong is believed', async () => {
     const { ctx } = journal(`${kubelet}\n`)
@@ -85,6 +89,18 @@ describe('a command that fails', () => {
     expect(await withJournalOf(ctx, 'edgecore', async () => 7)).toBe(7)
     expect(steps).toEqual([])
   })
+})
+
+test.each([
+  ['LoadState=loaded\nActiveState=active\nSubState=running\nNRestarts=0', 'active', 0],
+  ['LoadState=loaded\nActiveState=failed\nSubState=failed\nNRestarts=5', 'failed', 5],
+  ['LoadState=loaded\nActiveState=inactive\nSubState=dead\nNRestarts=0', 'inactive', 0],
+  ['LoadState=not-found\nActiveState=inactive\nSubState=dead', 'not-found', 0],
+  ['', '', 0],
+])('a unit’s state: %j', async (text, state, restarts) => {
+  const { ctx } = sceneOn('edge-1', { rules: { 'edge-1': [[/^systemctl show x /, `${text}\n\none\n\ntwo\n`]] } })
+  const found = await unitLog(ctx.host, 'x')
+  expect(found).toEqual({ state, restarts, log: ['one', 'two'] })
 })
 
 describe('what is waited for', () => {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import type { Rule } from '../../lib/host/scripted.ts'
+import { toFailure } from '../../lib/host/to-failure.ts'
 import { parseDocuments } from '../../lib/topology/parse-documents.ts'
 import initCloudcore from '../../tasks/init-cloudcore.ts'
 import { makeBundle } from '../bundle/make-bundle.ts'
@@ -232,6 +233,30 @@ describe('run', () => {
         .split('\n')
         .filter((line) => !/^ +- /.test(line)),
     )
+  })
+
+  test('one that does not come up: its pods say why, while there is time to ask', async () => {
+    const over = new AbortController()
+    const message = 'Back-off pulling image "docker.io/kubeedge/cloudcore:v1.23.1"'
+    const pod = {
+      metadata: { name: 'cloudcore-x' },
+      status: { containerStatuses: [{ state: { waiting: { message } } }] },
+    }
+    const { ctx, sleeps } = cloud({ deployed: true, replicas: 0 }, [
+      [/get -n kubeedge pods /, listJson([pod])],
+      [/get -n kubeedge events | logs deployment\/cloudcore/, ''],
+    ])
+    const sleep = async (seconds: number) => {
+      if (sleeps.length === 12) over.abort()
+      over.signal.throwIfAborted()
+      await ctx.sleep(seconds)
+    }
+    const failure = toFailure(await initCloudcore.run({ ...ctx, signal: over.signal, sleep }).catch((error) => error))
+    expect(failure).toMatchObject({
+      kind: 'timeout',
+      cause: 'the image docker.io/kubeedge/cloudcore:v1.23.1 is not on master, and cannot be pulled from there',
+      cure: 'kedge run load-images --on master',
+    })
   })
 
   test("a keadm that fails says so, and the log holds nothing of Helm's release", async () => {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import { initConfig } from '../../lib/distribution/kubeadm-config.ts'
 import type { Rule } from '../../lib/host/scripted.ts'
+import { toFailure } from '../../lib/host/to-failure.ts'
 import initCluster from '../../tasks/init-cluster.ts'
 import { failureOf, sceneOn } from './context.ts'
 
@@ -135,5 +136,22 @@ describe('run', () => {
     expect(await failureOf(initCluster.run(ctx))).toMatch(/^command: “kubeadm init/)
     expect(file('master', begun)).toBe('')
     expect(file('master', done)).toBeUndefined()
+  })
+
+  test('a kubeadm that waited for the kubelet in vain: the kubelet’s own journal says why', async () => {
+    const swap =
+      'E1122 10:58:14.9   12704 run.go:74] "command failed" err="failed to run Kubelet: running with swap on is not supported"'
+    const { ctx } = master(
+      [],
+      'ok',
+      [
+        /^kubeadm init/,
+        { stdout: "[kubelet-check] It seems like the kubelet isn't running or healthy.\n", exitCode: 1 },
+      ],
+      [/^systemctl show kubelet [\s\S]*journalctl -u kubelet /, `LoadState=loaded\nActiveState=active\n\n${swap}\n`],
+    )
+    const failure = toFailure(await initCluster.run(ctx).catch((error) => error))
+    expect(failure.cause).toBe('swap is on, and the kubelet does not start with it')
+    expect(failure.lastLines?.slice(1)).toEqual(['kubelet is active', swap])
   })
 })

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'bun:test'
+import { toFailure } from '../../lib/host/to-failure.ts'
 import { edgeNetwork } from '../../lib/kubeedge/edge-network.ts'
 import joinEdge from '../../tasks/join-edge.ts'
 import { edgeLabels } from '../distribution/kubectl-answers.ts'
@@ -167,6 +168,52 @@ describe('run', () => {
       /^command: “keadm join --token="\$\(cat \/var\/lib\/kedge\/edge-token\)"/,
     )
     expect(file('edge-1', tokenFile)).toBe(token)
+  })
+
+  const unit = 'LoadState=loaded\nActiveState=activating\nSubState=auto-restart\nNRestarts=31\n\n'
+  const refusedToken =
+    'panic: failed to apply the edge certs, err: failed to get edge certificate from the cloudcore, error: failed to call http, code: 401, message: token validation failure, err: Token is expired'
+
+  test('keadm says that it waited; the journal of edgecore says for what', async () => {
+    const { ctx } = fakeEdge(nothing, {}, [
+      [/^keadm join/, { stderr: 'Error: edge node join failed: timed out waiting for the condition\n', exitCode: 1 }],
+      [/^systemctl show edgecore [\s\S]*journalctl -u edgecore --since=-\d+s /, `${unit}${refusedToken}\n`],
+    ])
+    const failure = toFailure(await joinEdge.run(ctx).catch((error) => error))
+    expect(failure).toMatchObject({
+      kind: 'command',
+      exitCode: 1,
+      lastLines: [
+        'Error: edge node join failed: timed out waiting for the condition',
+        'edgecore is activating (auto-restart), restarted 31 times',
+        refusedToken,
+      ],
+      cure: 'kedge run join-edge --on edge-1',
+    })
+    expect(failure.cause).toStartWith('the join token has expired')
+  })
+
+  test('an edge that joins and does not become Ready is asked for its journal while there is time', async () => {
+    const over = new AbortController()
+    const { ctx, sleeps } = fakeEdge({ ...joined, service: 'inactive' }, { message: 'it is not' }, [
+      ['systemctl is-active edgecore', () => ({ stdout: 'activating\n', exitCode: 3 })],
+      [/^systemctl show edgecore /, `${unit}E0302 16:52:06.6   1 made.go:1] nobody knows this\n`],
+    ])
+    const sleep = async (seconds: number) => {
+      if (sleeps.length === 12) over.abort()
+      over.signal.throwIfAborted()
+      await ctx.sleep(seconds)
+    }
+    const failure = toFailure(await joinEdge.run({ ...ctx, signal: over.signal, sleep }).catch((error) => error))
+    expect(failure).toMatchObject({
+      kind: 'timeout',
+      message: 'still waiting: edgecore is not running',
+      lastLines: [
+        'edgecore is activating (auto-restart), restarted 31 times',
+        'E0302 16:52:06.6   1 made.go:1] nobody knows this',
+        'edgecore is not running',
+      ],
+    })
   })
 
   test('an edge behind NAT goes where the file says, and lets edgecore find its own NIC', async () => {
