@@ -1,9 +1,18 @@
 import { distributionOf } from '../lib/distribution/distribution.ts'
-import { task } from '../lib/task/task.ts'
+import { checkLabels, labelNode } from '../lib/distribution/node-labels.ts'
+import { firstPending, task } from '../lib/task/task.ts'
 
 export default task({
   description: 'Set up the control plane',
   step: 6,
-  check: (ctx) => distributionOf(ctx).checkCluster(ctx),
-  run: (ctx) => distributionOf(ctx).initCluster(ctx),
+  check: (ctx) =>
+    firstPending(
+      () => distributionOf(ctx).checkCluster(ctx),
+      () => checkLabels(ctx),
+    ),
+  async run(ctx) {
+    const distribution = distributionOf(ctx)
+    if (!(await distribution.checkCluster(ctx)).done) await distribution.initCluster(ctx)
+    await labelNode(ctx)
+  },
 })

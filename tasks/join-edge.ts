@@ -17,7 +17,7 @@ export default task({
   check: (ctx) => checkEdge(ctx),
 
   async run(ctx) {
-    const { $, node } = ctx
+    const { $ } = ctx
     await mustHaveBroker(ctx)
     const state = await edgeState(ctx)
     if (state.hasCertificates && state.node) {

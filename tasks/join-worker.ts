@@ -1,9 +1,18 @@
 import { distributionOf } from '../lib/distribution/distribution.ts'
-import { task } from '../lib/task/task.ts'
+import { checkLabels, labelNode } from '../lib/distribution/node-labels.ts'
+import { firstPending, task } from '../lib/task/task.ts'
 
 export default task({
   description: 'Join the worker to the cluster with a token made for it',
   step: 6,
-  check: (ctx) => distributionOf(ctx).checkWorker(ctx),
-  run: (ctx) => distributionOf(ctx).joinWorker(ctx),
+  check: (ctx) =>
+    firstPending(
+      () => distributionOf(ctx).checkWorker(ctx),
+      () => checkLabels(ctx),
+    ),
+  async run(ctx) {
+    const distribution = distributionOf(ctx)
+    if (!(await distribution.checkWorker(ctx)).done) await distribution.joinWorker(ctx)
+    await labelNode(ctx)
+  },
 })

@@ -1,4 +1,5 @@
 import { clusterOf, type NodeObject, whyNotReady } from '../distribution/cluster.ts'
+import { missingLabels } from '../distribution/node-labels.ts'
 import { type Check, doneIf, firstPending, pending, type TaskContext } from '../task/task.ts'
 import { checkEdgeConfig } from './edge-config.ts'
 import { cniFile, edgeNetwork } from './edge-network.ts'
@@ -55,12 +56,3 @@ export async function checkEdge(ctx: TaskContext): Promise<Check> {
     },
   )
 }
-
-/** The topology's labels that the node object does not carry, as `key=value`. */
-export const missingLabels = (
-  object: NodeObject | undefined,
-  wanted: Readonly<Record<string, string>>,
-): readonly string[] =>
-  Object.entries(wanted).flatMap(([key, value]) =>
-    object?.metadata.labels?.[key] === value ? [] : [`${key}=${value}`],
-  )

@@ -1,8 +1,8 @@
 import { clusterOf, type NodeObject, whyNotReady } from '../distribution/cluster.ts'
-import { type Workload, isGuarded, isMeantForEdges, nameOf } from '../distribution/edge-guard.ts'
+import { isGuarded, isMeantForEdges, nameOf, type Workload } from '../distribution/edge-guard.ts'
+import { missingLabels } from '../distribution/node-labels.ts'
 import type { TaskContext } from '../task/task.ts'
 import type { Node, Topology } from '../topology/topology.ts'
-import { missingLabels } from './edge-state.ts'
 import { once, type Question, type Verdict } from './finding.ts'
 
 type Pod = {

@@ -122,7 +122,10 @@ describe('run', () => {
   })
 
   test('a finished one is never reset, however ill: the kubelet is restarted until the API server answers', async () => {
-    const { ctx, changes, sleeps } = master([admin, sign, begun, done], [refusedConnection, refusedConnection, 'ok'])
+    const { ctx, changes, sleeps } = master(
+      [admin, sign, begun, done],
+      [refusedConnection, refusedConnection, refusedConnection, 'ok'],
+    )
     await initCluster.run(ctx)
     expect(changes()).toEqual(['systemctl restart kubelet'])
     expect(sleeps).toEqual([2, 2])
