@@ -16,7 +16,8 @@ function cluster(labels: Record<string, string>, absentFor: number) {
     },
   })
 }
-const labelling = (steps: readonly string[]) => steps.flatMap((step) => / label (node .*)/.exec(step)?.[1] ?? [])
+const labelling = (steps: readonly string[]) =>
+  steps.flatMap((step) => / label (node .*)/.exec(step)?.[1]?.replaceAll("'", '') ?? [])
 
 test('a node gets the labels that it lacks, as soon as it is in the cluster', async () => {
   const { ctx, steps } = cluster({ site: 'lab-6' }, 2)
