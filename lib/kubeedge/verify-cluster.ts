@@ -31,6 +31,7 @@ export function clusterQuestions(ctx: TaskContext, about: readonly Node[]): read
   const nodes = once(() => list<NodeObject>('nodes'))
   const daemonSets = once(() => list<Workload>('daemonsets', '--all-namespaces'))
   const pods = once(() => list<Pod>('pods', '--all-namespaces'))
+  const edges = new Set(ctx.topology.nodes.filter(({ role }) => role === 'edge').map(({ name }) => name))
 
   return about.flatMap((node): readonly Question[] => {
     const question = (claim: string, ask: () => Promise<Verdict>): Question => ({ node: node.name, claim, ask })
@@ -51,7 +52,7 @@ export function clusterQuestions(ctx: TaskContext, about: readonly Node[]): read
     if (node.role === 'control-plane') {
       questions.push(
         question('CoreDNS runs', async () =>
-          coreDns(await cluster.get<Deployment>('-n', 'kube-system', 'deployment', 'coredns'), pods),
+          coreDns(await cluster.get<Deployment>('-n', 'kube-system', 'deployment', 'coredns'), await pods(), edges),
         ),
         question('every DaemonSet of the cloud keeps off edges', async () => {
           const unguarded = (await daemonSets()).filter((daemonSet) => !isGuarded(daemonSet))
@@ -112,15 +113,19 @@ function noStrays({ name }: Node, daemonSets: readonly Workload[], pods: readonl
   return { holds: names.length === 0, figure: names.join(', ') || 'none' }
 }
 
-async function coreDns(deployment: Deployment | undefined, pods: () => Promise<readonly Pod[]>): Promise<Verdict> {
+/** A pod of its on an edge counts as available, and yet no cloud node reaches it. */
+function coreDns(deployment: Deployment | undefined, pods: readonly Pod[], edges: ReadonlySet<string>): Verdict {
   if (!deployment) return { holds: false, figure: 'no deployment coredns in kube-system' }
   const available = deployment.status?.availableReplicas ?? 0
   const figure = `${available} of ${deployment.spec?.replicas ?? 1} available`
-  if (available > 0) return { holds: true, figure }
   // Kubernetes' own label, which K3s' copy carries, too.
-  const own = (await pods()).filter(({ metadata }) => metadata.labels?.['k8s-app'] === 'kube-dns')
-  const reasons = own.map(({ metadata, status }) => `${metadata.name} ${waitingReason(status)}`)
-  return { holds: false, figure: [figure, ...reasons].join(', ') }
+  const own = pods.filter(({ metadata }) => metadata.labels?.['k8s-app'] === 'kube-dns')
+  const astray = own.filter(({ spec }) => edges.has(spec.nodeName ?? ''))
+  const reasons =
+    available > 0
+      ? astray.map(({ metadata, spec }) => `${metadata.name} is on ${spec.nodeName}`)
+      : own.map(({ metadata, status }) => `${metadata.name} ${waitingReason(status)}`)
+  return { holds: available > 0 && astray.length === 0, figure: [figure, ...reasons].join(', ') }
 }
 
 const waitingReason = (status: Pod['status']): string =>

@@ -4,9 +4,8 @@ import { runtimeOf } from '../runtime/runtime.ts'
 import type { TaskContext } from '../task/task.ts'
 import { cloudcoreAddress } from '../topology/addresses.ts'
 import type { Question, Verdict } from './finding.ts'
-import { certificatePort, hubPort, tunnelPort } from './ports.ts'
-
-const mqttPort = 1883
+import { certificatePort, hubPort, mqttPort, tunnelPort } from './ports.ts'
+import { silentPorts } from './silent-ports.ts'
 
 /** What the context's node tells of itself: cgroup drivers, swap and, on an edge, CloudCore as it is seen from its LAN. */
 export function nodeQuestions(ctx: TaskContext): readonly Question[] {
@@ -64,10 +63,9 @@ async function certified({ $ }: TaskContext, address: string, port: number): Pro
   return { holds: figure === 'Verification: OK', figure }
 }
 
-async function connects({ $ }: TaskContext, address: string, port: number): Promise<Verdict> {
-  const opened = await $`timeout 5 bash -c ${`exec 3<>/dev/tcp/${address}/${port}`}`.nothrow()
-  const why = linesOf({ stdout: opened.stderr }).at(-1)?.split(': ').at(-1) ?? 'no answer'
-  return { holds: opened.exitCode === 0, figure: opened.exitCode === 0 ? 'answers' : why }
+async function connects(ctx: TaskContext, address: string, port: number): Promise<Verdict> {
+  const [silent] = await silentPorts(ctx, [address], [port])
+  return { holds: !silent, figure: silent?.how ?? 'answers' }
 }
 
 /** A client's hello (MQTT 3.1.1, clean session), to which a broker must answer, if only to refuse. */

@@ -51,10 +51,10 @@ test('K3s’ versions carry its own release', async () => {
   expect(claims).toContain('has version v1.32.10+k3s1')
 })
 
-const dnsPod = (status: object) => ({
+const dnsPod = (status: object, nodeName?: string) => ({
   kind: 'Pod',
   metadata: { name: 'coredns-1', namespace: 'kube-system', labels: { 'k8s-app': 'kube-dns' } },
-  spec: {},
+  spec: { nodeName },
   status,
 })
 const noDns = { spec: { replicas: 2 }, status: {} }
@@ -102,6 +102,11 @@ describe('fails, and is named:', () => {
         ],
       },
       'master CoreDNS runs: 0 of 2 available, coredns-1 ImagePullBackOff',
+    ],
+    [
+      'a name service on an edge',
+      { pods: [dnsPod({ phase: 'Running' }, 'pi')] },
+      'master CoreDNS runs: 2 of 2 available, coredns-1 is on pi',
     ],
     [
       'a name service that has no node',
