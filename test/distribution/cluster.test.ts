@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import { clusterOf, whyNotReady } from '../../lib/distribution/cluster.ts'
-import { distributionOf } from '../../lib/distribution/distribution.ts'
-import { failureOf, loadLab, sceneOn } from '../tasks/context.ts'
+import { failureOf, sceneOn } from '../tasks/context.ts'
+import { k3sOn, link } from './fake-k3s.ts'
 import { edgeJson, nodeJson } from './kubectl-answers.ts'
 
 const kubectl = 'kubectl --kubeconfig=/etc/kubernetes/admin.conf'
@@ -55,24 +55,8 @@ test.each([
   ['new', { metadata: { name: 'n' } }, 'node n is not Ready: it has not reported yet'],
 ])('a node that is %s', (_, node, why) => expect(whyNotReady(node, 'n')).toBe(why))
 
-describe('K3s', () => {
-  const topology = loadLab((text) =>
-    text.replace('distribution: kubeadm, version: 1.32.10', 'distribution: k3s, version: 1.32.10+k3s1'),
-  )
-  test('is asked through its own kubectl', async () => {
-    const { ctx, steps } = sceneOn('master', { topology, rules: { master: [[/^k3s/, '']] } })
-    await clusterOf(ctx).run('get', 'nodes')
-    expect(steps).toEqual(['master$ k3s kubectl get nodes'])
-  })
-  test('is pending in every check, and refused before anything is touched', async () => {
-    const { ctx, steps } = sceneOn('master', { topology })
-    const k3s = distributionOf(ctx)
-    for (const check of [k3s.checkInstalled, k3s.checkCluster, k3s.checkNetwork, k3s.checkWorker]) {
-      expect(await check(ctx)).toEqual({ done: false, why: 'K3s is not supported yet' })
-    }
-    for (const run of [k3s.install, k3s.initCluster, k3s.installNetwork, k3s.joinWorker]) {
-      expect(await failureOf(Promise.try(() => run(ctx)))).toBe('refused: this kedge cannot build a K3s cluster yet')
-    }
-    expect(steps).toEqual([])
-  })
+test('a K3s cluster is asked through the K3s program under the name of kubectl', async () => {
+  const { ctx, steps } = k3sOn('master', { rules: [[/get nodes$/, '']] })
+  await clusterOf(ctx).run('get', 'nodes')
+  expect(steps).toEqual([`master$ ${link} --kubeconfig=/etc/rancher/k3s/k3s.yaml get nodes`])
 })

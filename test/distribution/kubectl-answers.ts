@@ -23,7 +23,17 @@ export const nodeListJson = (nodes: readonly NodeAnswer[]): string => listJson(n
 export const nodeJson = (node: NodeAnswer): string => print(nodeObject(node))
 
 function nodeObject(node: NodeAnswer): object {
-  const { name, ready = 'True', version = 'v1.32.10', labels = {}, podCIDR, uid, annotations, address, machineID } = node
+  const {
+    name,
+    ready = 'True',
+    version = 'v1.32.10',
+    labels = {},
+    podCIDR,
+    uid,
+    annotations,
+    address,
+    machineID,
+  } = node
   const message = node.message ?? (ready === 'True' ? 'kubelet is posting ready status' : 'it is not')
   return {
     apiVersion: 'v1',

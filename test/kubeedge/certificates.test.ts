@@ -44,9 +44,9 @@ function nodeOf(name: string, { files = {}, secrets }: Machine, change?: (text: 
   for (const [path, content] of Object.entries(files)) place(path, content)
   const refusal = 'echo first line >&2; echo The connection to the server was refused >&2; exit 1'
   const answer = secrets === undefined ? refusal : `cat <<'END'\n${secrets}END`
-  for (const program of ['kubectl', 'k3s']) {
-    place(`bin/${program}`, `#!/bin/bash\necho ${program} "$@" >> ${folder}/asked\n${answer}\n`)
-    chmodSync(join(folder, 'bin', program), 0o755)
+  for (const program of ['bin/kubectl', 'var/lib/kedge/bin/kubectl']) {
+    place(program, `#!/bin/bash\necho ${program} "$@" >> ${folder}/asked\n${answer}\n`)
+    chmodSync(join(folder, program), 0o755)
   }
   const answers: string[] = []
   const run = ({ script }: { readonly script: string }): Answer => {
@@ -219,7 +219,9 @@ describe('the control plane', () => {
       '/var/lib/rancher/k3s/agent/client-kubelet.crt good 365',
     ])
     expect(expiries[1]?.note).toBe('kedge ssh master -- systemctl restart k3s')
-    expect(asked()).toMatch(/^k3s kubectl .*-n kubeedge get secret /)
+    expect(asked()).toMatch(
+      /\/kedge\/bin\/kubectl --kubeconfig=\S*\/etc\/rancher\/k3s\/k3s\.yaml -n kubeedge get secret /,
+    )
   })
 })
 
