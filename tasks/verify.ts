@@ -33,6 +33,7 @@ function looks(ctx: TaskContext): readonly Question[] {
   return [
     ...clusterQuestions(ctx, ctx.topology.nodes),
     ...cloud.flatMap((node) => {
+      // The bundle is still asked for the control plane's architecture, of which only an image's name is taken.
       const host = ctx.on(node)
       return nodeQuestions({ ...ctx, node, host, $: host.$ })
     }),
