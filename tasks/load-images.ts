@@ -1,4 +1,5 @@
 import { deliverAll, forget } from '../lib/bundle/deliver.ts'
+import { edgeBroker } from '../lib/kubeedge/mqtt.ts'
 import { runtimeOf } from '../lib/runtime/runtime.ts'
 import { doneIf, type TaskContext, task } from '../lib/task/task.ts'
 
@@ -24,6 +25,13 @@ export default task({
 
 async function missingImages(ctx: TaskContext) {
   const present = new Set(await runtimeOf(ctx).imageNames(ctx))
-  const wanted = ctx.assets('image').filter(({ roles }) => roles.length === 0 || roles.includes(ctx.node.role))
+  const images = ctx.assets('image')
+  const broker = edgeBroker(
+    ctx,
+    images.map(({ name }) => name),
+  )
+  const wanted = images.filter(
+    ({ name, roles }) => roles.length === 0 || roles.includes(ctx.node.role) || name === broker,
+  )
   return wanted.filter(({ name }) => !present.has(name))
 }

@@ -2,10 +2,10 @@ import { mustBeRuntime, whyOtherRuntime } from '../runtime/joined-with.ts'
 import { runtimeOf } from '../runtime/runtime.ts'
 import { type Check, done, pending, type TaskContext } from '../task/task.ts'
 import { addressToCloud, cloudcoreAddress } from '../topology/addresses.ts'
-import { changeYaml, yamlValue } from '../topology/change-yaml.ts'
+import { changeYaml, yamlReader, yamlValue } from '../topology/change-yaml.ts'
 import type { Topology } from '../topology/topology.ts'
 import { mqttMode } from './mqtt.ts'
-import { hubPortOf } from './ports.ts'
+import { certificatePort, hubPortOf, tunnelPort } from './ports.ts'
 
 export const edgecoreFile = '/etc/kubeedge/config/edgecore.yaml'
 
@@ -21,6 +21,8 @@ export function edgeSettings({ kubeedge }: Pick<Topology, 'kubeedge'>, cloudcore
     ['modules.edgeHub.websocket.enable', !isQuic],
     ['modules.edgeHub.quic.enable', isQuic],
     [`modules.edgeHub.${kubeedge.protocol}.server`, `${cloudcore}:${hubPortOf(kubeedge.protocol)}`],
+    ['modules.edgeHub.httpServer', `https://${cloudcore}:${certificatePort}`],
+    ['modules.edgeStream.server', `${cloudcore}:${tunnelPort}`],
   ]
 }
 
@@ -38,8 +40,10 @@ export async function interfaceOf({ $, topology, node }: TaskContext): Promise<s
 }
 
 /** Those of the settings that a text of edgecore.yaml has otherwise; one that is not there counts as 0, false or none. */
-export const unsetIn = (text: string, settings: readonly Setting[]): readonly Setting[] =>
-  settings.filter(([path, value]) => (yamlValue(text, path.split('.')) ?? noneLike(value)) !== value)
+export function unsetIn(text: string, settings: readonly Setting[]): readonly Setting[] {
+  const read = yamlReader(text)
+  return settings.filter(([path, value]) => (read(path.split('.')) ?? noneLike(value)) !== value)
+}
 
 const noneLike = (value: Setting[1]) => (typeof value === 'number' ? 0 : typeof value === 'boolean' ? false : '')
 

@@ -29,8 +29,9 @@ export function joinFlags(options: {
   const { joinSet } = keadmFlags(version)
   const settings = [...edgeSettings(options, options.cloudcore), ...interfaceSetting(options.networkInterface)]
   // What --cloudcore-ipport and --hub-protocol say already is left to them.
+  const isSaid = (path: string) => path.startsWith('modules.edgeHub.') || path === 'modules.edgeStream.server'
   const sets = settings
-    .filter(([path, value]) => !path.startsWith('modules.edgeHub.') && (joinSet === 'any' || typeof value !== 'number'))
+    .filter(([path, value]) => !isSaid(path) && (joinSet === 'any' || typeof value !== 'number'))
     .map(([path, value]) => `${path}=${value}`)
   const labels = Object.entries(options.labels).map(([key, value]) => `${key}=${value}`)
   return [

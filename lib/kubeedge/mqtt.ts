@@ -1,6 +1,6 @@
 import { TaskError } from '../event/failure.ts'
 import type { TaskContext } from '../task/task.ts'
-import type { Mqtt, Topology } from '../topology/topology.ts'
+import type { Architecture, Mqtt, Topology } from '../topology/topology.ts'
 import { mqttPort } from './ports.ts'
 
 /** The broker that KubeEdge's chart runs on each edge, the same one from 1.17 to 1.23. */
@@ -81,7 +81,14 @@ export async function mustHaveBroker({ $, node, topology }: TaskContext): Promis
   })
 }
 
-/** What is switched on in the file and not in the bundle; asked before anything is touched. Throws as `brokerImage` does. */
-export function mustHoldBroker({ kubeedge }: Topology, names: readonly string[]): void {
-  if (kubeedge.mqtt === 'bundle') brokerImage(names)
+/** The broker's image where this node is to run it, whichever roles the bundle names for it. Throws as `brokerImage` does. */
+export const edgeBroker = ({ node, topology }: EdgeAndLab, names: readonly string[]): string | undefined =>
+  topology.kubeedge.mqtt === 'bundle' && node.role === 'edge' ? brokerImage(names) : undefined
+
+type EdgeAndLab = Pick<TaskContext, 'node' | 'topology'>
+
+/** For a run that loads images: whether the bundle has the broker for each edge, before anything is touched. Throws as `brokerImage` does. */
+export function mustHoldBroker(topology: Topology, imagesFor: (architecture: Architecture) => readonly string[]): void {
+  if (topology.kubeedge.mqtt !== 'bundle') return
+  for (const node of topology.nodes) edgeBroker({ node, topology }, imagesFor(node.architecture))
 }

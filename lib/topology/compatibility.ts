@@ -18,6 +18,18 @@ export const minorOf = (version: string): string => version.split('.').slice(0, 
 export const fits = (kubeedge: string, kubernetes: string): boolean =>
   compatibilities.some((row) => row.kubeedge === minorOf(kubeedge) && row.kubernetes.includes(minorOf(kubernetes)))
 
+/**
+ * The first patch release of a minor one whose `keadm join` works with CRI-O; 0 where none is named. Earlier ones ask for a
+ * sandbox without an identity, which CRI-O alone refuses ("cannot generate pod name without uid in metadata").
+ */
+const firstWithCrio: Readonly<Record<string, number>> = { '1.17': 4, '1.18': 2, '1.19': 1 }
+
+/** The release of this minor one from which an edge can join through CRI-O; undefined where the version is one already. */
+export function laterForCrio(kubeedge: string): string | undefined {
+  const first = firstWithCrio[minorOf(kubeedge)] ?? 0
+  return Number(kubeedge.split('.')[2]) < first ? `${minorOf(kubeedge)}.${first}` : undefined
+}
+
 /** What would fit, in words: the Kubernetes releases for this KubeEdge, and the other way round. */
 export function whatFits(kubeedge: string, kubernetes: string): string {
   const row = compatibilities.find((candidate) => candidate.kubeedge === minorOf(kubeedge))

@@ -266,6 +266,82 @@ describe('run', () => {
   })
 })
 
+describe('`mqtt` and `protocol`', () => {
+  const broker = 'docker.io/library/eclipse-mosquitto:1.6.15'
+  const withBroker = () => makeBundle([...labPieces, { name: broker, kind: 'image', roles: ['edge'] }])
+  const bundled = '{ version: 1.23.1, mqtt: bundle }'
+  const quic = '{ version: 1.23.1, protocol: quic }'
+
+  test('from nothing: both are said to keadm init', async () => {
+    const { ctx, changes } = cloud({ kubeedge: '{ version: 1.23.1, mqtt: bundle, protocol: quic }' }, [], withBroker())
+    await initCloudcore.run(ctx).catch(() => undefined)
+    expect(changes()[0]).toContain(
+      'cloudCore.modules.cloudHub.quic.enable=true,mosquitto.enable=true,mosquitto.image.repository=docker.io/library/eclipse-mosquitto,mosquitto.image.tag=1.6.15',
+    )
+  })
+
+  test.each<[string, State, string | undefined]>([
+    ['as the file says', { deployed: true, quic: true, kubeedge: quic }, undefined],
+    ['QUIC since', { deployed: true, kubeedge: quic }, 'CloudCore has QUIC off, and the file says `protocol: quic`'],
+    ['QUIC no more', { deployed: true, quic: true }, 'CloudCore has QUIC on, and the file says `protocol: websocket`'],
+    ['a broker, as the file says', { deployed: true, broker, kubeedge: bundled }, undefined],
+    [
+      'a broker since',
+      { deployed: true, kubeedge: bundled },
+      `the MQTT broker of the edges is not deployed, not ${broker}`,
+    ],
+    [
+      'another broker',
+      { deployed: true, broker: 'docker.io/library/eclipse-mosquitto:2', kubeedge: bundled },
+      `the MQTT broker of the edges is docker.io/library/eclipse-mosquitto:2, not ${broker}`,
+    ],
+    [
+      'no broker any more',
+      { deployed: true, broker },
+      "the edges have an MQTT broker from KubeEdge's chart, and the file says `mqtt: none`",
+    ],
+    [
+      'a broker of the machine’s own since',
+      { deployed: true, broker, kubeedge: '{ version: 1.23.1, mqtt: host }' },
+      "the edges have an MQTT broker from KubeEdge's chart, and the file says `mqtt: host`",
+    ],
+  ])('check: %s', async (_, state, why) =>
+    expect(await initCloudcore.check(cloud(state, [], withBroker()).ctx)).toEqual(
+      why === undefined ? { done: true } : { done: false, why },
+    ),
+  )
+
+  test('check: QUIC is asked of the control plane itself, since UDP does not answer', async () => {
+    const silent: Rule = ["ss -Hlun 'sport = :10001'", '']
+    const { ctx } = cloud({ deployed: true, quic: true, kubeedge: quic }, [silent])
+    expect(await initCloudcore.check(ctx)).toEqual({ done: false, why: 'CloudCore does not listen on UDP 10001' })
+  })
+
+  test('run: QUIC is switched on where CloudCore is, without another certificate', async () => {
+    const { ctx, changes, config } = cloud({ deployed: true, kubeedge: quic })
+    await initCloudcore.run(ctx)
+    expect(changes()).toEqual([
+      expect.stringMatching(/^-n kubeedge patch configmap cloudcore --type=merge -p /),
+      '-n kubeedge rollout restart deployment cloudcore',
+      "ss -Hlun 'sport = :10001'",
+    ])
+    const lines = (text: string) => text.split('\n').map((line) => line.trim())
+    expect(lines(config())).toEqual(lines(cloudcoreYaml(addresses, true)))
+    expect(await initCloudcore.check(ctx)).toEqual({ done: true })
+  })
+
+  test('run: the broker comes and goes where CloudCore is', async () => {
+    const came = cloud({ deployed: true, kubeedge: bundled }, [], withBroker())
+    await initCloudcore.run(came.ctx)
+    expect(came.changes()).toEqual(['apply -f -'])
+    expect(await initCloudcore.check(came.ctx)).toEqual({ done: true })
+    const went = cloud({ deployed: true, broker })
+    await initCloudcore.run(went.ctx)
+    expect(went.changes()).toEqual(['-n kubeedge delete daemonset edge-eclipse-mosquitto --ignore-not-found'])
+    expect(await initCloudcore.check(went.ctx)).toEqual({ done: true })
+  })
+})
+
 test('the question whether a port answers, in a real shell', async () => {
   const listener = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data() {} } })
   const { ctx, steps } = cloud({ deployed: true })

@@ -1,10 +1,11 @@
 import { describe, expect, test } from 'bun:test'
 import { toFailure } from '../../lib/host/to-failure.ts'
 import { edgeNetwork } from '../../lib/kubeedge/edge-network.ts'
+import { yamlValue } from '../../lib/topology/change-yaml.ts'
 import joinEdge from '../../tasks/join-edge.ts'
 import { edgeLabels } from '../distribution/kubectl-answers.ts'
-import { failureOf, sceneOn } from './context.ts'
-import { cniFile, type EdgeParts, fakeEdge, machineId, tokenFile } from './fake-edge.ts'
+import { failureOf, loadLab, sceneOn } from './context.ts'
+import { cniFile, type EdgeParts, edgecoreFile, edgecoreYaml, fakeEdge, machineId, tokenFile } from './fake-edge.ts'
 
 const nothing: EdgeParts = { service: 'inactive', certificates: false, leftovers: false, node: 'absent', token: true }
 const joined: EdgeParts = { service: 'active', certificates: true, leftovers: true, node: 'ready', token: false }
@@ -126,7 +127,8 @@ describe('run', () => {
       const joins = changes().filter((step) => step.includes('keadm join')).length
       expect(joins, place).toBe(state.certificates && state.node !== 'absent' ? 0 : 1)
     }
-  })
+    // Not a promise about speed.
+  }, 60_000)
 
   test('a node that is still Ready, and was reported from this very machine, is taken back like any other', async () => {
     const state: EdgeParts = { ...nothing, leftovers: true, node: 'ready' }
@@ -233,5 +235,125 @@ describe('run', () => {
     expect(commands[0]).toContain('--cloudcore-ipport=203.0.113.10:10000')
     expect(commands[0]).not.toContain('customInterfaceName')
     expect(commands[0]).not.toContain('--labels')
+  })
+})
+
+describe("edgecore's file", () => {
+  const labWith = (kubeedge: string) => loadLab((text) => text.replace(/^kubeedge:.*$/m, `kubeedge: ${kubeedge}`))
+  const verdict = async (yaml: string, kubeedge = '{ version: 1.23.1 }') => {
+    const { ctx } = fakeEdge(joined, {}, [], { yaml, topology: labWith(kubeedge) })
+    await ctx.host.write(cniFile, network)
+    return joinEdge.check(ctx)
+  }
+  const quic = '{ version: 1.23.1, protocol: quic }'
+  const pending = (why: string) => ({ done: false, why })
+
+  test('check: as the join left it', async () => expect(await verdict(edgecoreYaml)).toEqual({ done: true }))
+
+  test.each([
+    [
+      'a broker since',
+      edgecoreYaml,
+      '{ version: 1.23.1, mqtt: bundle }',
+      'edgecore.yaml has modules.eventBus.mqttMode 0, not 2',
+    ],
+    ['QUIC since', edgecoreYaml, quic, 'edgecore.yaml has modules.edgeHub.websocket.enable true, not false'],
+    [
+      'logs switched off by hand',
+      edgecoreYaml.replace('edgeStream:\n    enable: true', 'edgeStream:\n    enable: false'),
+      undefined,
+      'edgecore.yaml has modules.edgeStream.enable false, not true',
+    ],
+    [
+      'another address',
+      edgecoreYaml.replace('server: 192.168.24.1:10000', 'server: 192.168.24.9:10000'),
+      undefined,
+      'edgecore.yaml has modules.edgeHub.websocket.server 192.168.24.9:10000, not 192.168.24.1:10000',
+    ],
+    [
+      'another runtime',
+      edgecoreYaml.replace('unix:///run/containerd/containerd.sock', 'unix:///run/crio/crio.sock'),
+      undefined,
+      'edge-1 has joined with the runtime at unix:///run/crio/crio.sock, and the file gives it containerd',
+    ],
+    ['none', '', undefined, 'edgecore.yaml has modules.edgeStream.enable unset, not true'],
+  ])('check: %s', async (_, yaml, kubeedge, why) => expect(await verdict(yaml, kubeedge)).toEqual(pending(why)))
+
+  test('check: what is 0 or false may be left out, as KubeEdge does', async () => {
+    const without = edgecoreYaml.replace('    mqttMode: 0\n', '').replace('      enable: false\n', '')
+    expect(await verdict(without)).toEqual({ done: true })
+  })
+
+  test('run: a protocol that changed is applied in place, without another join', async () => {
+    const { ctx, changes, file, mode } = fakeEdge(joined, {}, [], { topology: labWith(quic) })
+    await ctx.host.write(cniFile, network)
+    await joinEdge.run(ctx)
+    expect(changes().slice(1, 4)).toEqual([
+      'edge-1$ systemctl enable --now edgecore',
+      `edge-1$ write ${edgecoreFile}.kedge`,
+      `edge-1$ systemctl stop edgecore && mv -f ${edgecoreFile}.kedge ${edgecoreFile} && systemctl start edgecore`,
+    ])
+    expect(changes().join('\n')).not.toContain('keadm')
+    // keadm leaves the token in it.
+    expect(mode('edge-1', `${edgecoreFile}.kedge`)).toBe('600')
+    const lines = (text = '') => text.split('\n').map((line) => line.trim())
+    expect(lines(file('edge-1', edgecoreFile))).toEqual(
+      lines(
+        edgecoreYaml
+          .replace('quic:\n      enable: false', 'quic:\n      enable: true')
+          .replace('websocket:\n      enable: true', 'websocket:\n      enable: false'),
+      ),
+    )
+    expect(await joinEdge.check(ctx)).toEqual({ done: true })
+  })
+
+  test.each([
+    [
+      '1.17.5',
+      ['modules.edgeStream.enable=true', 'modules.eventBus.mqttMode=0', 'modules.edged.customInterfaceName=ens4'],
+    ],
+    ['1.20.0', ['modules.eventBus.mqttMode=0']],
+  ])('run: what keadm %s does not take is written after the join', async (version, written) => {
+    // As that keadm leaves it, given what its --set takes.
+    const defaults = edgecoreYaml.replace('mqttMode: 0', 'mqttMode: 2')
+    const yaml = version.startsWith('1.17')
+      ? defaults
+          .replace('edgeStream:\n    enable: true', 'edgeStream:\n    enable: false')
+          .replace('    customInterfaceName: ens4\n', '')
+      : defaults
+    const topology = loadLab((text) =>
+      text
+        .replace(/^kubeedge:.*$/m, `kubeedge: { version: ${version} }`)
+        .replace(/^kubernetes:.*$/m, 'kubernetes: { version: 1.28.0 }'),
+    )
+    const object = { version: `v1.28.11-kubeedge-v${version}` }
+    const { ctx, said, file } = fakeEdge(nothing, object, [], { yaml, topology })
+    await joinEdge.run(ctx)
+    expect(said[0]).toBe(`edgecore.yaml: ${written.join(', ')}`)
+    expect(yamlValue(file('edge-1', edgecoreFile) ?? '', ['modules', 'edged', 'customInterfaceName'])).toBe('ens4')
+    expect(await joinEdge.check(ctx)).toEqual({ done: true })
+  })
+
+  test('run: another runtime than that of the join is refused, and nothing is written', async () => {
+    const yaml = edgecoreYaml.replace('unix:///run/containerd/containerd.sock', 'unix:///run/crio/crio.sock')
+    const { ctx, changes } = fakeEdge(joined, {}, [], { yaml })
+    expect(await failureOf(joinEdge.run(ctx))).toMatch(/^refused: edge-1 has joined with the runtime at unix:/)
+    expect(changes().join('\n')).not.toContain('write')
+  })
+
+  test('run: with `mqtt: host` and no broker there the edge is not touched', async () => {
+    const { ctx, changes } = fakeEdge(nothing, {}, [[/127\.0\.0\.1\/1883/, { exitCode: 1 }]], {
+      topology: labWith('{ version: 1.23.1, mqtt: host }'),
+    })
+    expect(await failureOf(joinEdge.run(ctx))).toMatch(/^command: edge-1 has no MQTT broker/)
+    expect(changes()).toEqual([expect.stringContaining('127.0.0.1/1883')])
+  })
+
+  test('over QUIC the TCP port of the hub is not asked for, which may be closed', async () => {
+    const { ctx, steps } = fakeEdge(nothing, {}, [], { topology: labWith(quic) })
+    await failureOf(joinEdge.run(ctx))
+    const asked = steps.find((step) => step.includes('/dev/tcp/')) ?? ''
+    expect(asked).toContain('10002')
+    expect(asked).not.toContain('10000')
   })
 })

@@ -1,9 +1,10 @@
-import { expect, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import type { Rule } from '../../lib/host/scripted.ts'
 import { crioConfig } from '../../lib/runtime/cri-o-config.ts'
 import loadImages from '../../tasks/load-images.ts'
-import { failureOf, sceneOn } from './context.ts'
-import { allPieces, changesOf, delivered, noPieces, pauseImage } from './lab-bundle.ts'
+import { makeBundle } from '../bundle/make-bundle.ts'
+import { failureOf, loadLab, sceneOn } from './context.ts'
+import { allPieces, changesOf, delivered, labPieces, noPieces, pauseImage } from './lab-bundle.ts'
 
 const edgeImage = 'docker.io/kubeedge/installation-package:v1.23.1'
 const names = (images: readonly string[]) => images.map((image) => `${image}\n`).join('')
@@ -100,4 +101,33 @@ test('CRI-O without a single image', async () => {
     const { ctx } = sceneOn('edge-2', { rules: { 'edge-2': [[/^crictl/, answer]] } })
     expect(await loadImages.check(ctx)).toEqual({ done: false, why: `not imported: ${pauseImage}, ${edgeImage}` })
   }
+})
+
+describe('the MQTT broker', () => {
+  const broker = 'docker.io/library/eclipse-mosquitto:1.6.15'
+  const topology = (mqtt: string) =>
+    loadLab((text) => text.replace(/^kubeedge:.*$/m, `kubeedge: { version: 1.23.1, mqtt: ${mqtt} }`))
+  const verdict = (node: string, mqtt: string, bundle?: string) =>
+    loadImages.check(
+      sceneOn(node, {
+        topology: topology(mqtt),
+        ...(bundle ? { bundle } : {}),
+        rules: { [node]: [['ctr -n k8s.io images ls -q', '']] },
+      }).ctx,
+    )
+  const withBroker = () => makeBundle([...labPieces, { name: broker, kind: 'image', roles: ['worker'] }])
+
+  test('comes to the edges that are to run it, whatever roles the bundle names', async () => {
+    const bundle = withBroker()
+    expect(JSON.stringify(await verdict('edge-1', 'bundle', bundle))).toContain(broker)
+    expect(JSON.stringify(await verdict('master', 'bundle', bundle))).not.toContain(broker)
+    expect(JSON.stringify(await verdict('edge-1', 'none', bundle))).not.toContain(broker)
+  })
+
+  test('is missed by name in a bundle that lacks it', async () => {
+    expect(await failureOf(verdict('edge-1', 'bundle'))).toBe(
+      `bundle: the bundle has no image ${broker}, and the file says \`mqtt: bundle\``,
+    )
+    expect(await failureOf(verdict('master', 'bundle'))).toBe('no failure')
+  })
 })

@@ -2,7 +2,7 @@ import { expect, test } from 'bun:test'
 import type { Rule } from '../../lib/host/scripted.ts'
 import openPorts from '../../tasks/open-ports.ts'
 import { fakeUfw, profileFile, profileRules } from '../firewall/fake-ufw.ts'
-import { failureOf, type Scene, sceneOn } from './context.ts'
+import { failureOf, loadLab, type Scene, sceneOn } from './context.ts'
 
 const ports = ['10000/tcp', '10002/tcp', '10004/tcp', '6443/tcp', '10250/tcp', '8472/udp']
 const byProtocol = ['10000,10002,10004,6443,10250/tcp', '8472/udp']
@@ -78,4 +78,14 @@ test('a firewall that refuses fails the task', async () => {
   const error = { stderr: 'ERROR: Could not load logging rules\n', exitCode: 1 }
   const { ctx } = withUfw([], noFirewalld, [/^ufw app/, error])
   expect(await failureOf(openPorts.run(ctx))).toMatch(/^command: “ufw app update kedge .* exit code 1$/)
+})
+
+test('QUIC’s port is UDP, and closed unless the file asks for it', async () => {
+  const rules = { master: fakeUfw(() => undefined, ...profileRules(byProtocol)).concat([noFirewalld]) }
+  const quic = loadLab((text) => text.replace(/^kubeedge:.*$/m, 'kubeedge: { version: 1.23.1, protocol: quic }'))
+  expect(await openPorts.check(sceneOn('master', { rules }).ctx)).toEqual({ done: true })
+  expect(await openPorts.check(sceneOn('master', { rules, topology: quic }).ctx)).toEqual({
+    done: false,
+    why: 'ufw keeps 10001/udp closed',
+  })
 })

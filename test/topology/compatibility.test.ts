@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { compatibilities, fits, whatFits } from '../../lib/topology/compatibility.ts'
+import { compatibilities, fits, laterForCrio, whatFits } from '../../lib/topology/compatibility.ts'
 
 test.each([
   ['1.23.1', '1.32.10', true],
@@ -29,3 +29,14 @@ test('every release is listed once, oldest first, with consecutive releases of K
     expect(numbers).toEqual(numbers.map((_, index) => (numbers[0] ?? 0) + index))
   }
 })
+
+test.each([
+  ['1.17.3', '1.17.4'],
+  ['1.17.4', undefined],
+  ['1.18.1', '1.18.2'],
+  ['1.18.2', undefined],
+  ['1.19.0', '1.19.1'],
+  ['1.19.10', undefined],
+  ['1.20.0', undefined],
+  ['1.23.1', undefined],
+])('KubeEdge %s joins through CRI-O from %p on', (version, later) => expect(laterForCrio(version)).toBe(later))

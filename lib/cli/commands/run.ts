@@ -6,17 +6,19 @@ import { openJournal } from '../../event/journal.ts'
 import { lockLab } from '../../event/lab-lock.ts'
 import { logFiles } from '../../event/log-files.ts'
 import { createRecorder } from '../../event/recorder.ts'
+import { mustHoldBroker } from '../../kubeedge/mqtt.ts'
 import type { Plan } from '../../plan/plan.ts'
 import { selectInstances } from '../../plan/select-instances.ts'
 import { foldRun } from '../../report/fold-run.ts'
 import { summary } from '../../report/summary.ts'
 import { execute } from '../../run/execute.ts'
+import type { Architecture } from '../../topology/topology.ts'
 import { type Command, type GlobalOptions, wantsColor } from '../command.ts'
 import { CliError, exitCodeOf, exitCodes } from '../exit-codes.ts'
 import { type Lab, labHeld, makeStateFolder, mustKnow, openLab } from '../lab.ts'
 import { chooseReporter } from '../reporter.ts'
 import { runId } from '../run-id.ts'
-import { openSession } from '../session.ts'
+import { openSession, type Session } from '../session.ts'
 
 type RunOptions = GlobalOptions & {
   readonly on?: readonly string[]
@@ -75,6 +77,7 @@ export default {
         force: options.force ?? false,
         keepGoing: options.keepGoing ?? false,
       }
+      if (plan.instances.some(({ task }) => task === 'load-images')) mustHoldBroker(lab.topology, imagesIn(session))
       const outcome = await execute(plan, session.world, emit, limits, terminal.signal)
       const text = summary(foldRun(events), {
         color: wantsColor(terminal, options),
@@ -94,6 +97,14 @@ export default {
     }
   },
 } satisfies Command
+
+const imagesIn =
+  ({ surroundings }: Session) =>
+  (architecture: Architecture) =>
+    surroundings
+      .bundle()
+      .assets('image', architecture)
+      .map(({ name }) => name)
 
 function selectPlan(lab: Lab, words: readonly string[], options: RunOptions): Plan {
   const names = lab.topology.tasks.filter(({ removed }) => !removed).map(({ name }) => name)

@@ -1,4 +1,4 @@
-import { compatibilities, fits, minorOf, whatFits } from '../compatibility.ts'
+import { compatibilities, fits, laterForCrio, minorOf, whatFits } from '../compatibility.ts'
 import { type Draft, has, type NodeDraft } from '../draft.ts'
 import { parseAddress } from '../ipv4.ts'
 import { quoted } from '../wording.ts'
@@ -21,6 +21,7 @@ export function* checkCluster(draft: Draft, defaultVersions: Versions): Iterable
   if (!master) yield* complainOfNoMaster(draft)
   else if (others.length === 0) yield* checkPaths(master, draft)
   yield* checkVersions(draft, defaultVersions)
+  yield* checkCrio(draft, defaultVersions)
 }
 
 function* complainOfNoMaster(draft: Draft): Iterable<Complaint> {
@@ -127,3 +128,18 @@ function* checkVersions({ raw }: Draft, defaultVersions: Versions): Iterable<Com
 /** A value that is no boolean has its own complaint, and what was meant by it is not guessed. */
 const letsThrough = (kubeedge: Draft['raw']['kubeedge']): boolean =>
   has(kubeedge, 'anyKubernetes') && kubeedge?.anyKubernetes !== false
+
+/** One complaint, at the first place that gives an edge CRI-O: it is the version that is to change, or that. */
+function* checkCrio({ raw, nodes }: Draft, defaultVersions: Versions): Iterable<Complaint> {
+  const version = has(raw.kubeedge, 'version') ? raw.kubeedge?.version : defaultVersions.kubeedge
+  const later = version && laterForCrio(version)
+  if (!later) return
+  const edges = nodes.filter(({ role }) => role === 'edge')
+  const edge = edges.find((node) => (has(node.raw, 'runtime') ? node.raw.runtime : raw.runtime?.name) === 'cri-o')
+  if (!edge) return
+  yield {
+    path: has(edge.raw, 'runtime') ? ['nodes', edge.name, 'runtime'] : ['runtime', 'name'],
+    message: `KubeEdge ${version} cannot join the edge ${quoted(edge.name)} through CRI-O`,
+    hint: `use KubeEdge ${later} or later, or \`runtime: containerd\` for edges`,
+  }
+}
