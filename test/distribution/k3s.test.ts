@@ -205,6 +205,15 @@ describe('a worker', () => {
     expect(seen.join('\n')).not.toContain(token.slice(-16))
   })
 
+  test('a K3s that complains of its token is quoted without it', async () => {
+    const tokenText = `K10${'cd'.repeat(32)}::server:${crypto.randomUUID()}`
+    const complaint = `time="2026-11-22T01:51:27Z" level=error msg="token ${tokenText} is not valid"`
+    const { ctx, log } = k3sOn('worker', { tokenText, complaint })
+    await joinWorker.run(ctx)
+    expect(log).toContain('k3s-agent is activating: token *** is not valid')
+    expect(log.join('\n')).not.toContain(tokenText.slice(-16))
+  })
+
   test('after one that was cut off: its data goes, then from nothing', async () => {
     const scene = k3sOn('worker', { paths: [begun, `${folder}/agent`], state: 'activating' })
     await joinWorker.run(scene.ctx)
