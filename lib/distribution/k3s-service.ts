@@ -1,4 +1,5 @@
 import { linesOf } from '../host/lines-of.ts'
+import { mask } from '../host/secret.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import { type Check, doneIf, pending, type TaskContext } from '../task/task.ts'
 import type { Role } from '../topology/topology.ts'
@@ -57,7 +58,7 @@ export async function checkActive({ $, node }: TaskContext): Promise<Check> {
 journalctl --unit ${unit} --lines 50 --output cat --no-pager 2>/dev/null | grep -E 'level=(error|fatal)' | tail -n 1 || true`
   const [state = '', complaint] = linesOf(answer)
   const why = `${unit} is ${state || 'not a service'}`
-  return doneIf(state === 'active', complaint ? `${why}: ${messageOf(complaint)}` : why)
+  return doneIf(state === 'active', complaint ? `${why}: ${mask(messageOf(complaint))}` : why)
 }
 
 /** `time="…" level=fatal msg="…"`: the message. */

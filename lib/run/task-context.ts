@@ -1,6 +1,6 @@
 import type { Bundle } from '../bundle/bundle.ts'
 import type { Connection, Host } from '../host/host.ts'
-import type { Secret } from '../host/secret.ts'
+import { mask, type Secret } from '../host/secret.ts'
 import type { Instance } from '../plan/plan.ts'
 import type { TaskContext } from '../task/task.ts'
 import { hypervisorNode, type Node, type Topology } from '../topology/topology.ts'
@@ -69,7 +69,8 @@ function taskContext(
     asset: (name) => surroundings.bundle().asset(name, node.architecture),
     assets: (kind) => surroundings.bundle().assets(kind, node.architecture),
     secret: surroundings.secret,
-    say: (text) => binding.onOutput('note', text),
+    // What a program printed may stand in a note, and a program may print its token.
+    say: (text) => binding.onOutput('note', mask(text)),
     stateFolder: surroundings.stateFolder,
     sleep: (seconds) => surroundings.sleep(seconds, binding.signal),
     signal: binding.signal,
