@@ -39,6 +39,7 @@ export const k3s: Distribution = {
   kubeconfig,
   kubectl,
   certificates: (_topology, node) => k3sCertificates(node),
+  kubeletUnit: ({ role }) => unitOf(role),
 
   checkInstalled(ctx) {
     return firstPending(

@@ -33,6 +33,7 @@ export const kubeadm: Distribution = {
   kubeconfig,
   kubectl: ['kubectl', `--kubeconfig=${kubeconfig}`],
   certificates: kubeadmCertificates,
+  kubeletUnit: () => 'kubelet',
 
   checkInstalled(ctx) {
     return firstPending(
