@@ -26,18 +26,18 @@ export function edgeSettings({ kubeedge }: Pick<Topology, 'kubeedge'>, cloudcore
   ]
 }
 
-/** The NIC by whose address the node is known; edgecore would take that of the default route. */
-export const interfaceSetting = (networkInterface: string | undefined): readonly Setting[] =>
-  networkInterface ? [['modules.edged.customInterfaceName', networkInterface]] : []
-
-/** The NIC on the LAN where CloudCore is, on the edge; undefined where the file does not say which (behind NAT). */
-export async function interfaceOf({ $, topology, node }: TaskContext): Promise<string | undefined> {
-  const address = addressToCloud(topology, node)
-  if (!address) return undefined
-  const { stdout } = await $`ip -o -4 address show`
-  const line = stdout.split('\n').find((candidate) => candidate.includes(` ${address}/`))
-  return line?.split(/\s+/)[1]
-}
+/**
+ * The address by which the node is known; edgecore would take that of the default route. Not by the NIC's name, for which there
+ * is a setting too: with that one edgecore does not start while the NIC has no link, and an edge that is cut off stays dead
+ * after its next boot.
+ */
+export const addressSetting = (address: string | undefined): readonly Setting[] =>
+  address
+    ? [
+        ['modules.edged.nodeIP', address],
+        ['modules.edged.customInterfaceName', ''],
+      ]
+    : []
 
 /** Those of the settings that a text of edgecore.yaml has otherwise; one that is not there counts as 0, false or none. */
 export function unsetIn(text: string, settings: readonly Setting[]): readonly Setting[] {
@@ -47,7 +47,10 @@ export function unsetIn(text: string, settings: readonly Setting[]): readonly Se
 
 const noneLike = (value: Setting[1]) => (typeof value === 'number' ? 0 : typeof value === 'boolean' ? false : '')
 
-const settingsOf = ({ topology, node }: TaskContext) => edgeSettings(topology, cloudcoreAddress(topology, node))
+const settingsOf = ({ topology, node }: TaskContext): readonly Setting[] => [
+  ...edgeSettings(topology, cloudcoreAddress(topology, node)),
+  ...addressSetting(addressToCloud(topology, node)),
+]
 
 /** The CRI endpoint that the edge was joined with. */
 function endpointIn(text: string): string | undefined {
@@ -73,7 +76,7 @@ export async function applyEdgeConfig(ctx: TaskContext): Promise<void> {
   const text = await host.read(edgecoreFile)
   if (text === undefined) return
   mustBeRuntime(ctx, endpointIn(text) ?? runtimeOf(ctx).endpoint)
-  const changes = unsetIn(text, [...settingsOf(ctx), ...interfaceSetting(await interfaceOf(ctx))])
+  const changes = unsetIn(text, settingsOf(ctx))
   if (changes.length === 0) return
   ctx.say(`edgecore.yaml: ${changes.map(([path, value]) => `${path}=${value}`).join(', ')}`)
   const aside = `${edgecoreFile}.kedge`

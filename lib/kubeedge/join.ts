@@ -4,7 +4,7 @@ import { withJournalOf } from '../task/reason.ts'
 import type { TaskContext } from '../task/task.ts'
 import { cloudcoreAddress } from '../topology/addresses.ts'
 import type { Topology } from '../topology/topology.ts'
-import { edgeSettings, interfaceOf, interfaceSetting } from './edge-config.ts'
+import { edgeSettings } from './edge-config.ts'
 import { keadmFlags } from './keadm-flags.ts'
 import { hubPortOf, portsToReach } from './ports.ts'
 import { silentPorts } from './silent-ports.ts'
@@ -13,9 +13,9 @@ import { silentPorts } from './silent-ports.ts'
 export const tokenFile = '/var/lib/kedge/edge-token'
 
 /**
- * keadm join's words, the token aside. The cgroup driver must be said (keadm's default is cgroupfs); the NIC decides which
- * address the node reports, and edgecore would take that of the default route; the rest is what the lab asks of edgecore.yaml,
- * as far as this release's `--set` takes it. What it does not take is written there after the join.
+ * keadm join's words, the token aside. The cgroup driver must be said (keadm's default is cgroupfs); the rest is
+ * what the lab asks of edgecore.yaml, as far as this release's `--set` takes it. What it does not take (numbers in some
+ * releases, the node's address in all) is written there after the join.
  */
 export function joinFlags(options: {
   readonly kubeedge: Topology['kubeedge']
@@ -23,14 +23,12 @@ export function joinFlags(options: {
   readonly nodeName: string
   readonly endpoint: string
   readonly labels: Readonly<Record<string, string>>
-  readonly networkInterface?: string
 }): readonly string[] {
   const { version, protocol } = options.kubeedge
   const { joinSet } = keadmFlags(version)
-  const settings = [...edgeSettings(options, options.cloudcore), ...interfaceSetting(options.networkInterface)]
   // What --cloudcore-ipport and --hub-protocol say already is left to them.
   const isSaid = (path: string) => path.startsWith('modules.edgeHub.') || path === 'modules.edgeStream.server'
-  const sets = settings
+  const sets = edgeSettings(options, options.cloudcore)
     .filter(([path, value]) => !isSaid(path) && (joinSet === 'any' || typeof value !== 'number'))
     .map(([path, value]) => `${path}=${value}`)
   const labels = Object.entries(options.labels).map(([key, value]) => `${key}=${value}`)
@@ -52,14 +50,12 @@ export async function joinEdge(ctx: TaskContext): Promise<void> {
   const { $, node, topology } = ctx
   const cloudcore = cloudcoreAddress(topology, node)
   await mustReach(ctx, cloudcore)
-  const networkInterface = await interfaceOf(ctx)
   const flags = joinFlags({
     cloudcore,
     nodeName: node.name,
     kubeedge: topology.kubeedge,
     endpoint: runtimeOf(ctx).endpoint,
     labels: node.labels,
-    ...(networkInterface ? { networkInterface } : {}),
   })
   // keadm takes the token in no other way. It is read on the edge itself, so no command of kedge's carries it.
   await withJournalOf(ctx, 'edgecore', () => $`keadm join --token="$(cat ${tokenFile})" ${flags}`)

@@ -91,21 +91,13 @@ describe('keadm join', () => {
     ])
   })
 
-  test('names the NIC whose address the node is to report', () => {
-    expect(setsOf(joinFlags({ ...options, networkInterface: 'ens4' }))).toEqual({
-      'modules.edgeStream.enable': 'true',
-      'modules.eventBus.mqttMode': '0',
-      'modules.edged.customInterfaceName': 'ens4',
-    })
-  })
-
   test('sets no field of the inlined kubelet flags, which keadm does not find', () => {
-    const set = valuesOf(joinFlags({ ...options, networkInterface: 'ens4', labels: { a: 'b' } }), 'set')[0] ?? ''
+    const set = valuesOf(joinFlags({ ...options, labels: { a: 'b' } }), 'set')[0] ?? ''
     expect(set).not.toMatch(/modules\.edged\.(nodeIP|nodeLabels)/)
   })
 
   test('has one --set alone, since early 1.18 and 1.19 honour only the last', () => {
-    const flags = joinFlags({ ...options, networkInterface: 'ens4' })
+    const flags = joinFlags(options)
     expect(valuesOf(flags, 'set')).toHaveLength(1)
     for (const item of valuesOf(flags, 'set')[0]?.split(',') ?? []) expect(item.split('=')).toHaveLength(2)
   })
@@ -128,7 +120,7 @@ describe('keadm join', () => {
   })
 
   test('has no token and none of the flags that newer releases dropped', () => {
-    const flags = joinFlags({ ...options, networkInterface: 'ens4', labels: { a: 'b' } }).join(' ')
+    const flags = joinFlags({ ...options, labels: { a: 'b' } }).join(' ')
     expect(flags).not.toMatch(/--token|--runtimetype|--with-mqtt|--tarballpath|--certPath/)
   })
 })
@@ -143,6 +135,7 @@ test('an edge’s pod network is a bridge with that edge’s own range', () => {
         type: 'bridge',
         bridge: 'cni0',
         isGateway: true,
+        forceAddress: true,
         ipMasq: true,
         hairpinMode: true,
         ipam: { type: 'host-local', ranges: [[{ subnet: '10.244.3.0/24' }]], routes: [{ dst: '0.0.0.0/0' }] },

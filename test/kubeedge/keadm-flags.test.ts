@@ -13,7 +13,6 @@ const joinOf = (minor: string) =>
     nodeName: 'edge-1',
     endpoint: 'unix:///var/run/crio/crio.sock',
     labels: { device: 'camera' },
-    networkInterface: 'ens4',
   })
 const initOf = (minor: string) =>
   initFlags({
@@ -60,12 +59,12 @@ test.each<[string, readonly string[]]>([
   // There is no --set: all of it is written after the join.
   ['1.17', ['']],
   // mqttMode has a type of its own, and a plain number is refused for it.
-  ['1.18', ['modules.edgeStream.enable', 'modules.edged.customInterfaceName']],
-  ['1.19', ['modules.edgeStream.enable', 'modules.edged.customInterfaceName']],
-  ['1.20', ['modules.edgeStream.enable', 'modules.edged.customInterfaceName']],
-  ['1.21', ['modules.edgeStream.enable', 'modules.eventBus.mqttMode', 'modules.edged.customInterfaceName']],
-  ['1.22', ['modules.edgeStream.enable', 'modules.eventBus.mqttMode', 'modules.edged.customInterfaceName']],
-  ['1.23', ['modules.edgeStream.enable', 'modules.eventBus.mqttMode', 'modules.edged.customInterfaceName']],
+  ['1.18', ['modules.edgeStream.enable']],
+  ['1.19', ['modules.edgeStream.enable']],
+  ['1.20', ['modules.edgeStream.enable']],
+  ['1.21', ['modules.edgeStream.enable', 'modules.eventBus.mqttMode']],
+  ['1.22', ['modules.edgeStream.enable', 'modules.eventBus.mqttMode']],
+  ['1.23', ['modules.edgeStream.enable', 'modules.eventBus.mqttMode']],
 ])('%s: join sets %j', (minor, wanted) => expect(keys(joinOf(minor))).toEqual([...wanted]))
 
 test.each(Object.keys(keadmReleases))(

@@ -27,7 +27,7 @@ modules:
     enable: true
     server: 192.168.24.1:10004
   edged:
-    customInterfaceName: ens4
+    nodeIP: 192.168.24.2
     tailoredKubeletConfig:
       cgroupDriver: systemd
       containerRuntimeEndpoint: unix:///run/containerd/containerd.sock

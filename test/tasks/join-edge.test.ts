@@ -59,7 +59,7 @@ describe('check', () => {
 
 describe('run', () => {
   const flags =
-    '--cloudcore-ipport=192.168.24.1:10000 --edgenode-name=edge-1 --kubeedge-version=v1.23.1 --cgroupdriver=systemd --remote-runtime-endpoint=unix:///run/containerd/containerd.sock --set=modules.edgeStream.enable=true,modules.eventBus.mqttMode=0,modules.edged.customInterfaceName=ens4 --labels=device=camera,site=lab-7'
+    '--cloudcore-ipport=192.168.24.1:10000 --edgenode-name=edge-1 --kubeedge-version=v1.23.1 --cgroupdriver=systemd --remote-runtime-endpoint=unix:///run/containerd/containerd.sock --set=modules.edgeStream.enable=true,modules.eventBus.mqttMode=0 --labels=device=camera,site=lab-7'
   const afresh = [
     `edge-1$ keadm join --token="$(cat ${tokenFile})" ${flags}`,
     `edge-1$ rm -f ${tokenFile}`,
@@ -233,7 +233,6 @@ describe('run', () => {
     })
     await failureOf(joinEdge.run(ctx))
     expect(commands[0]).toContain('--cloudcore-ipport=203.0.113.10:10000')
-    expect(commands[0]).not.toContain('customInterfaceName')
     expect(commands[0]).not.toContain('--labels')
   })
 })
@@ -308,10 +307,7 @@ describe("edgecore's file", () => {
   })
 
   test.each([
-    [
-      '1.17.5',
-      ['modules.edgeStream.enable=true', 'modules.eventBus.mqttMode=0', 'modules.edged.customInterfaceName=ens4'],
-    ],
+    ['1.17.5', ['modules.edgeStream.enable=true', 'modules.eventBus.mqttMode=0', 'modules.edged.nodeIP=192.168.24.2']],
     ['1.20.0', ['modules.eventBus.mqttMode=0']],
   ])('run: what keadm %s does not take is written after the join', async (version, written) => {
     // As that keadm leaves it, given what its --set takes.
@@ -319,7 +315,7 @@ describe("edgecore's file", () => {
     const yaml = version.startsWith('1.17')
       ? defaults
           .replace('edgeStream:\n    enable: true', 'edgeStream:\n    enable: false')
-          .replace('    customInterfaceName: ens4\n', '')
+          .replace('    nodeIP: 192.168.24.2\n', '')
       : defaults
     const topology = loadLab((text) =>
       text
@@ -330,7 +326,20 @@ describe("edgecore's file", () => {
     const { ctx, said, file } = fakeEdge(nothing, object, [], { yaml, topology })
     await joinEdge.run(ctx)
     expect(said[0]).toBe(`edgecore.yaml: ${written.join(', ')}`)
-    expect(yamlValue(file('edge-1', edgecoreFile) ?? '', ['modules', 'edged', 'customInterfaceName'])).toBe('ens4')
+    expect(yamlValue(file('edge-1', edgecoreFile) ?? '', ['modules', 'edged', 'nodeIP'])).toBe('192.168.24.2')
+    expect(await joinEdge.check(ctx)).toEqual({ done: true })
+  })
+
+  test('an edge known by its NIC, as earlier joins left it, is known by its address instead: it must start without a link', async () => {
+    const yaml = edgecoreYaml.replace('nodeIP: 192.168.24.2', 'customInterfaceName: ens4')
+    const { ctx, said, file } = fakeEdge(joined, {}, [], { yaml })
+    expect(await joinEdge.check(ctx)).toEqual({
+      done: false,
+      why: 'edgecore.yaml has modules.edged.nodeIP unset, not 192.168.24.2',
+    })
+    await joinEdge.run(ctx)
+    expect(said[0]).toBe('edgecore.yaml: modules.edged.nodeIP=192.168.24.2, modules.edged.customInterfaceName=')
+    expect(yamlValue(file('edge-1', edgecoreFile) ?? '', ['modules', 'edged', 'customInterfaceName'])).toBe('')
     expect(await joinEdge.check(ctx)).toEqual({ done: true })
   })
 
