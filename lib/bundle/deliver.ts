@@ -1,5 +1,6 @@
 import { linesOf } from '../host/lines-of.ts'
 import type { Asset, TaskContext } from '../task/task.ts'
+import { noteSums, notesFolder, sumsOf } from './program-sums.ts'
 
 /** Where delivered pieces lie on a node, each under its sha256: a name that is there is whole. */
 export const piecesFolder = '/var/lib/kedge/pieces'
@@ -75,7 +76,7 @@ export type Program = { readonly asset: string; readonly path: string }
 /** Those of the programs that are not, byte for byte, what the bundle holds. */
 export async function missingPrograms(ctx: TaskContext, programs: readonly Program[]): Promise<readonly Program[]> {
   const paths = programs.map((program) => program.path)
-  const sums = await ctx.$`sha256sum ${paths} 2>/dev/null`.nothrow()
+  const sums = await ctx.$`${sumsOf(notesFolder)} ${paths}`.nothrow()
   const present = new Set(sums.stdout.split('\n').map((line) => line.replace(/^(\w+)\s+\*?/, '$1 ')))
   return programs.filter(({ asset, path }) => !present.has(`${ctx.asset(asset).sha256} ${path}`))
 }
@@ -90,5 +91,6 @@ export async function installPrograms(ctx: TaskContext, programs: readonly Progr
     const aside = `${path}.kedge`
     await ctx.$`mkdir -p "$(dirname ${path})" && install -m 0755 ${delivered} ${aside} && sync ${aside} && mv -f ${aside} ${path}`
   }
+  if (programs.length > 0) await ctx.$`${noteSums(notesFolder)} ${programs.map(({ path }) => path)}`
   await forget(ctx, paths.values())
 }

@@ -2,7 +2,7 @@ import type { Rule, ScriptedFile } from '../../lib/host/scripted.ts'
 import type { Topology } from '../../lib/topology/topology.ts'
 import { makeBundle } from '../bundle/make-bundle.ts'
 import { loadLab, type Scene, sceneOn } from '../tasks/context.ts'
-import { labPieces, noPieces, sumLine } from '../tasks/lab-bundle.ts'
+import { asksForSums, labPieces, noPieces, notesSums, sumLine } from '../tasks/lab-bundle.ts'
 import { nodeJson } from './kubectl-answers.ts'
 
 export const configFile = '/etc/rancher/k3s/config.yaml'
@@ -115,7 +115,7 @@ export function k3sOn(name: 'master' | 'worker', found: Found = {}): FakeK3s {
     [/^rm -f /, ({ command }) => remove(command.slice(6)) ?? ''],
     [/^touch /, ({ command }) => `${there.add(command.slice(6)).size}`],
     [/^mkdir -p "\$\(dirname \S+\)" && ln /, () => `${there.add(link).size}`],
-    [/^for path in|^sha256sum/, () => (there.has('/usr/local/bin/k3s') ? sumLine('k3s', '/usr/local/bin/k3s') : '')],
+    [asksForSums, () => (there.has('/usr/local/bin/k3s') ? sumLine('k3s', '/usr/local/bin/k3s') : '')],
     [/install -m 0755/, () => `${there.add('/usr/local/bin/k3s').size}`],
     [
       /^dpkg-query/,
@@ -124,6 +124,7 @@ export function k3sOn(name: 'master' | 'worker', found: Found = {}): FakeK3s {
     [/^sysctl -n/, '1\n1\n1\n'],
     [/^modprobe|^sysctl -q|^systemctl daemon-reload|^rm /, ''],
     noPieces,
+    notesSums,
   ]
   const ofCluster: Rule[] = [
     [new RegExp(`get node ${name} `), () => node],
@@ -148,7 +149,7 @@ export function k3sOn(name: 'master' | 'worker', found: Found = {}): FakeK3s {
     },
   })
   const looks =
-    / test |is-active|get node|deployment coredns|daemonsets|resolved|dpkg-query|sysctl -n|for path in|pieces|sha256sum|if \[ -e/
+    / test |is-active|get node|deployment coredns|daemonsets|resolved|dpkg-query|sysctl -n|pieces|isNoted|if \[ -e/
   return {
     ...scene,
     token,

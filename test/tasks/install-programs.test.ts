@@ -5,10 +5,10 @@ import installCloudcore from '../../tasks/install-cloudcore.ts'
 import installEdgecore from '../../tasks/install-edgecore.ts'
 import installKubernetes from '../../tasks/install-kubernetes.ts'
 import { sceneOn } from './context.ts'
-import { noPieces, sumLine } from './lab-bundle.ts'
+import { asksForSums, changesOf, noPieces, notesSums, sumLine } from './lab-bundle.ts'
 
-const keadmSum: Rule = [/^sha256sum \/usr\/local\/bin\/keadm/, sumLine('keadm', '/usr/local/bin/keadm')]
-const otherSum: Rule = [/^sha256sum/, sumLine('of another version', '/usr/local/bin/keadm')]
+const keadmSum: Rule = [asksForSums, sumLine('keadm', '/usr/local/bin/keadm')]
+const otherSum: Rule = [asksForSums, sumLine('of another version', '/usr/local/bin/keadm')]
 const changes: Rule = [/^mkdir|^rm|^systemctl daemon-reload|^modprobe|^sysctl -q/, '']
 
 describe('keadm on the control plane', () => {
@@ -22,9 +22,9 @@ describe('keadm on the control plane', () => {
     })
   })
   test('is installed over another version', async () => {
-    const { ctx, steps } = sceneOn('master', { rules: { master: [otherSum, noPieces, changes] } })
+    const { ctx, steps } = sceneOn('master', { rules: { master: [otherSum, noPieces, notesSums, changes] } })
     await installCloudcore.run(ctx)
-    expect(steps.at(-2)).toEndWith('mv -f /usr/local/bin/keadm.kedge /usr/local/bin/keadm')
+    expect(changesOf(steps).at(-2)).toEndWith('mv -f /usr/local/bin/keadm.kedge /usr/local/bin/keadm')
   })
 })
 
@@ -46,9 +46,9 @@ describe('keadm on an edge', () => {
   })
 
   test('run: after a cut-off one only what is missing', async () => {
-    const { ctx, steps, file } = sceneOn('edge-2', { rules: { 'edge-2': [keadmSum, noPieces, changes] } })
+    const { ctx, steps, file } = sceneOn('edge-2', { rules: { 'edge-2': [keadmSum, noPieces, notesSums, changes] } })
     await installEdgecore.run(ctx)
-    expect(steps.slice(1)).toEqual([`edge-2$ write ${dropIn}`, 'edge-2$ systemctl daemon-reload'])
+    expect(changesOf(steps)).toEqual([`edge-2$ write ${dropIn}`, 'edge-2$ systemctl daemon-reload'])
     expect(file('edge-2', dropIn)).toBe(text('crio'))
   })
 })
@@ -72,8 +72,9 @@ describe('Kubernetes on a cloud node', () => {
     enabled = 'enabled',
   }: Answers): Rule[] => [
     [/^dpkg-query/, installed.map((name) => `${name} installed\n`).join('')],
-    [/^sha256sum/, programs.map((name) => sumLine(name, `/usr/local/bin/${name}`)).join('')],
+    [asksForSums, programs.map((name) => sumLine(name, `/usr/local/bin/${name}`)).join('')],
     [/^sysctl -n/, { stdout: kernel, exitCode: kernel.length === 6 ? 0 : 255 }],
+    notesSums,
     ['systemctl is-enabled kubelet', { stdout: `${enabled}\n`, exitCode: enabled === 'enabled' ? 0 : 1 }],
   ]
   const check = (answers: Answers, files = whole) =>

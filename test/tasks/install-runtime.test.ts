@@ -3,7 +3,7 @@ import type { Rule } from '../../lib/host/scripted.ts'
 import { setUpCniFolder } from '../../lib/runtime/cni-folder.ts'
 import installRuntime from '../../tasks/install-runtime.ts'
 import { failureOf, sceneOn } from './context.ts'
-import { changesOf, delivered, noPieces, sumLine } from './lab-bundle.ts'
+import { asksForSums, changesOf, delivered, noPieces, sumLine } from './lab-bundle.ts'
 
 const absent = { stderr: 'bash: line 1: containerd: command not found\n', exitCode: 127 }
 const containerd: Rule = [
@@ -13,7 +13,7 @@ const containerd: Rule = [
 const crioPrograms = 'crio --version && skopeo --version'
 const crio: Rule = [crioPrograms, 'crio version 1.28.4\nskopeo version 1.9.3\n']
 const noSamples: Rule = [/^ls \/etc\/cni\/net\.d/, '10-kedge.conflist\n200-loopback.conf\n']
-const crictl: Rule = [/^sha256sum/, sumLine('crictl', '/usr/local/bin/crictl')]
+const crictl: Rule = [asksForSums, sumLine('crictl', '/usr/local/bin/crictl')]
 const plugins = /\/opt\/cni\/bin/
 
 describe('check', () => {
@@ -81,7 +81,7 @@ describe('CRI-O', () => {
       done: false,
       why: "CRI-O's sample network would win over the lab's: 10-crio-bridge.conflist, 100-crio-bridge.conf, 11-crio-ipv4-bridge.conflist",
     })
-    expect(await verdict(noSamples, [/^sha256sum/, { exitCode: 1 }])).toEqual({
+    expect(await verdict(noSamples, [asksForSums, { exitCode: 1 }])).toEqual({
       done: false,
       why: 'crictl is not as in the bundle',
     })

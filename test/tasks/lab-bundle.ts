@@ -28,6 +28,10 @@ export function labBundle(): string {
 /** A line of sha256sum for a program that is as in the bundle. */
 export const sumLine = (name: string, path: string): string => `${sha256(name)}  ${path}\n`
 
+/** The question for the sha256 of programs, and what keeps it cheap the next time. */
+export const asksForSums = /isNoted "\$program"; then echo /
+export const notesSums: Rule = [/isNoted "\$program"; then continue/, '']
+
 /** Where a piece lies on a node once it is delivered. */
 export const delivered = (content: string): string => `/var/lib/kedge/pieces/${sha256(content)}`
 
@@ -44,4 +48,5 @@ export const allPieces: Rule = [
 ]
 
 /** Steps without those questions. */
-export const changesOf = (steps: readonly string[]): string[] => steps.filter((step) => !asksForPieces.test(step))
+export const changesOf = (steps: readonly string[]): string[] =>
+  steps.filter((step) => ![asksForPieces, asksForSums, notesSums[0] as RegExp].some((question) => question.test(step)))
