@@ -108,6 +108,13 @@ function* checkVersions({ raw }: Draft, defaultVersions: Versions): Iterable<Com
       hint: 'set `distribution: k3s`, or leave the suffix out',
     }
   }
+  if (kubernetes && !kubernetes.includes('+') && raw.kubernetes?.distribution === 'k3s') {
+    yield {
+      path: has(raw.kubernetes, 'version') ? kubernetesPath : ['kubernetes', 'distribution'],
+      message: `${quoted(kubernetes)} is not a version of K3s`,
+      hint: `K3s has a number of its own behind that of Kubernetes, for example ${quoted(`${kubernetes}+k3s1`)}`,
+    }
+  }
   if (kubeedge === undefined) return
   if (!compatibilities.some((row) => row.kubeedge === minorOf(kubeedge))) {
     const [first, last] = [compatibilities[0], compatibilities.at(-1)]
