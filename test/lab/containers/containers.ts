@@ -122,7 +122,7 @@ async function fillOverlay(lab: Lab, { name, networks, routes = [] }: Container,
   await $`ln -sfn /dev/null ${join(units, 'cloud-init-local.service')}`
   const wrapper = join(upper, 'usr/local/sbin/runc')
   await mkdir(join(wrapper, '..'), { recursive: true })
-  await copyFile(join(import.meta.dir, 'runc.sh'), wrapper)
+  await copyFile(join(import.meta.dir, 'runc.py'), wrapper)
   await chmod(wrapper, 0o755)
 }
 
