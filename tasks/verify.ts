@@ -1,9 +1,9 @@
-import { answersTo, type Question, verdictOn } from '../lib/kubeedge/finding.ts'
-import { passSmokeTest, smokeMark } from '../lib/kubeedge/smoke-test.ts'
-import { clusterQuestions } from '../lib/kubeedge/verify-cluster.ts'
-import { nodeQuestions } from '../lib/kubeedge/verify-node.ts'
 import { type TaskContext, task } from '../lib/task/task.ts'
 import { untilDone } from '../lib/task/until-done.ts'
+import { answersTo, type Question, verdictOn } from '../lib/verify/finding.ts'
+import { passSmokeTest, smokeMark } from '../lib/verify/smoke-test.ts'
+import { clusterQuestions } from '../lib/verify/verify-cluster.ts'
+import { nodeQuestions } from '../lib/verify/verify-node.ts'
 
 /**
  * The check looks at all that can be looked at, and for the mark of a smoke test that passed on the node as it is now; to run

@@ -1,4 +1,4 @@
-import { type Diagnosis, firstFailure } from '../kubeedge/diagnosis.ts'
+import { type Diagnosis, firstFailure } from '../diagnose/diagnosis.ts'
 import { cleanLine } from '../report/clean-line.ts'
 import { printableJson } from '../report/json.ts'
 import { table } from '../report/table.ts'

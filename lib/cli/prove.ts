@@ -1,12 +1,12 @@
 import { toFailure } from '../host/to-failure.ts'
-import type { Finding, Question } from '../kubeedge/finding.ts'
-import { smokeQuestions } from '../kubeedge/smoke-test.ts'
-import { clusterQuestions } from '../kubeedge/verify-cluster.ts'
-import { nodeQuestions } from '../kubeedge/verify-node.ts'
 import { contextMaker, type Surroundings } from '../run/task-context.ts'
 import type { TaskContext } from '../task/task.ts'
 import { controlPlane } from '../topology/addresses.ts'
 import type { Node } from '../topology/topology.ts'
+import type { Finding, Question } from '../verify/finding.ts'
+import { smokeQuestions } from '../verify/smoke-test.ts'
+import { clusterQuestions } from '../verify/verify-cluster.ts'
+import { nodeQuestions } from '../verify/verify-node.ts'
 import { type ExitCode, exitCodes } from './exit-codes.ts'
 
 /** `unreachable` where the question did not get through to its host. */

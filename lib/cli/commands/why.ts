@@ -1,4 +1,4 @@
-import { diagnose } from '../../kubeedge/diagnose.ts'
+import { diagnose } from '../../diagnose/diagnose.ts'
 import { cleanLine } from '../../report/clean-line.ts'
 import { contextMaker } from '../../run/task-context.ts'
 import type { Command, GlobalOptions } from '../command.ts'

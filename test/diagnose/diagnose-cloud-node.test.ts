@@ -2,13 +2,13 @@ import { describe, expect, test } from 'bun:test'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { diagnosisText, exitCodeOfDiagnosis } from '../../lib/cli/diagnosis-text.ts'
+import { diagnose } from '../../lib/diagnose/diagnose.ts'
+import { firstFailure } from '../../lib/diagnose/diagnosis.ts'
 import { TaskError } from '../../lib/event/failure.ts'
 import type { Rule } from '../../lib/host/scripted.ts'
-import { diagnose } from '../../lib/kubeedge/diagnose.ts'
-import { firstFailure } from '../../lib/kubeedge/diagnosis.ts'
 import { type NodeAnswer, nodeJson } from '../distribution/kubectl-answers.ts'
+import { cloudFiles, machineRules } from '../kubeedge/fake-lab.ts'
 import { sceneOn } from '../tasks/context.ts'
-import { cloudFiles, machineRules } from './fake-lab.ts'
 
 const now = Date.parse('2026-11-22T10:00:00Z')
 const journal = (name: string) =>

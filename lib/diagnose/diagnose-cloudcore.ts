@@ -1,14 +1,14 @@
 import { createHash, X509Certificate } from 'node:crypto'
 import { isIP } from 'node:net'
 import { linesOf } from '../host/lines-of.ts'
+import { certificatePort, portsToReach, quicPort } from '../kubeedge/ports.ts'
+import { silentPorts } from '../kubeedge/silent-ports.ts'
+import { parseToken } from '../kubeedge/token.ts'
+import { currentToken } from '../kubeedge/tokens.ts'
 import { addressToCloud, controlPlane } from '../topology/addresses.ts'
 import type { EdgeView } from './diagnose-edge.ts'
 import { attempt, fail, ok, roughly, type Step, skip } from './diagnosis.ts'
 import { certificateSeenFrom, getFromNode } from './https-from-node.ts'
-import { certificatePort, portsToReach, quicPort } from './ports.ts'
-import { silentPorts } from './silent-ports.ts'
-import { parseToken } from './token.ts'
-import { currentToken } from './tokens.ts'
 
 /** The pair that CloudCore shows is made anew from the CA that it has; joined edges stay joined. */
 const remake =

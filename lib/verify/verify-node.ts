@@ -1,11 +1,11 @@
 import { distributionOf } from '../distribution/distribution.ts'
 import { linesOf } from '../host/lines-of.ts'
+import { certificatePort, hubPort, mqttPort, tunnelPort } from '../kubeedge/ports.ts'
+import { silentPorts } from '../kubeedge/silent-ports.ts'
 import { runtimeOf } from '../runtime/runtime.ts'
 import type { TaskContext } from '../task/task.ts'
 import { cloudcoreAddress } from '../topology/addresses.ts'
 import type { Question, Verdict } from './finding.ts'
-import { certificatePort, hubPort, mqttPort, tunnelPort } from './ports.ts'
-import { silentPorts } from './silent-ports.ts'
 
 /** What the context's node tells of itself: cgroup drivers, swap and, on an edge, CloudCore as it is seen from its LAN. */
 export function nodeQuestions(ctx: TaskContext): readonly Question[] {

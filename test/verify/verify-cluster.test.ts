@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'bun:test'
-import { answersTo } from '../../lib/kubeedge/finding.ts'
-import { clusterQuestions } from '../../lib/kubeedge/verify-cluster.ts'
+import { answersTo } from '../../lib/verify/finding.ts'
+import { clusterQuestions } from '../../lib/verify/verify-cluster.ts'
+import { type ClusterState, clusterRules, daemonSet, edgeVersion, onlyWhere, podOf } from '../kubeedge/fake-lab.ts'
 import { loadLab, sceneOn } from '../tasks/context.ts'
-import { type ClusterState, clusterRules, daemonSet, edgeVersion, onlyWhere, podOf } from './fake-lab.ts'
 
 async function findings(state: ClusterState = {}, about?: readonly string[], topology = loadLab()) {
   const { ctx, steps } = sceneOn('master', { topology, rules: { master: clusterRules(state) } })

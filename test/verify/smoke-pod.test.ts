@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'bun:test'
 import type { Answer } from '../../lib/host/scripted.ts'
-import { runSmokePod } from '../../lib/kubeedge/smoke-pod.ts'
+import { runSmokePod } from '../../lib/verify/smoke-pod.ts'
+import { fakeSmoke, markerOf, running, type SmokeScript } from '../kubeedge/fake-smoke.ts'
 import { failureOf, sceneOn } from '../tasks/context.ts'
-import { fakeSmoke, markerOf, running, type SmokeScript } from './fake-smoke.ts'
 
 const image = 'docker.io/library/busybox:1.35.0'
 

@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'bun:test'
 import { localConnection } from '../../lib/host/local.ts'
 import type { Rule } from '../../lib/host/scripted.ts'
-import { answersTo } from '../../lib/kubeedge/finding.ts'
-import { mqttAnswers, nodeQuestions } from '../../lib/kubeedge/verify-node.ts'
+import { answersTo } from '../../lib/verify/finding.ts'
+import { mqttAnswers, nodeQuestions } from '../../lib/verify/verify-node.ts'
+import { cloudFiles, edgeFiles, edgeRules, machineRules } from '../kubeedge/fake-lab.ts'
 import { hostOf } from '../machine/scripted-context.ts'
 import { loadLab, sceneOn } from '../tasks/context.ts'
-import { cloudFiles, edgeFiles, edgeRules, machineRules } from './fake-lab.ts'
 
 const withMqtt = loadLab((text) => text.replace('kubeedge: { ', 'kubeedge: { mqtt: bundle, '))
 

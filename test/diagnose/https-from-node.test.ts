@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { X509Certificate } from 'node:crypto'
+import { edgeFacts } from '../../lib/diagnose/edge-facts.ts'
+import { certificateSeenFrom, getFromNode, type TlsTool, tlsTools } from '../../lib/diagnose/https-from-node.ts'
+import { clockOffset, offsetInWords } from '../../lib/diagnose/node-clock.ts'
 import type { Host } from '../../lib/host/host.ts'
 import { localConnection } from '../../lib/host/local.ts'
-import { edgeFacts } from '../../lib/kubeedge/edge-facts.ts'
-import { certificateSeenFrom, getFromNode, type TlsTool, tlsTools } from '../../lib/kubeedge/https-from-node.ts'
-import { clockOffset, offsetInWords } from '../../lib/kubeedge/node-clock.ts'
 import { silentPorts } from '../../lib/kubeedge/silent-ports.ts'
+import { makePki } from '../kubeedge/make-pki.ts'
 import { failureOf } from '../tasks/context.ts'
-import { makePki } from './make-pki.ts'
 
 /** The questions in a real shell, with the real tools, against a server that speaks TLS as CloudCore does. */
 const pki = makePki(['127.0.0.1'])

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'bun:test'
 import { TaskError } from '../../lib/event/failure.ts'
-import { answersTo } from '../../lib/kubeedge/finding.ts'
-import { passSmokeTest, smokeImage, smokeMark, smokeQuestions } from '../../lib/kubeedge/smoke-test.ts'
 import type { Asset } from '../../lib/task/task.ts'
+import { answersTo } from '../../lib/verify/finding.ts'
+import { passSmokeTest, smokeImage, smokeMark, smokeQuestions } from '../../lib/verify/smoke-test.ts'
+import { boot, edgeNode, fakeSmoke, type SmokeScript } from '../kubeedge/fake-smoke.ts'
 import { failureOf, loadLab, sceneOn } from '../tasks/context.ts'
-import { boot, edgeNode, fakeSmoke, type SmokeScript } from './fake-smoke.ts'
 
 const mark = `uid-1 ${boot} v1.32.10-kubeedge-v1.23.1`
 const marked = (value: string) => ({ ...edgeNode, annotations: { 'kedge.dev/smoke-passed': value } })

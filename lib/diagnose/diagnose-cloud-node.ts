@@ -1,6 +1,7 @@
 import { clusterOf, type NodeObject } from '../distribution/cluster.ts'
 import { distributionOf } from '../distribution/distribution.ts'
 import { linesOf } from '../host/lines-of.ts'
+import { silentPorts } from '../kubeedge/silent-ports.ts'
 import { unitLog } from '../task/reason.ts'
 import type { TaskContext } from '../task/task.ts'
 import { cloudAddress, controlPlane } from '../topology/addresses.ts'
@@ -8,7 +9,6 @@ import { clockStep, loginStep, nodeReadyStep, serviceStep } from './diagnose-nod
 import { runtimeStep } from './diagnose-runtime.ts'
 import { type Attempt, attempt, type Diagnosis, fail, ok, type Step, skip } from './diagnosis.ts'
 import { clockOffset } from './node-clock.ts'
-import { silentPorts } from './silent-ports.ts'
 
 const apiPort = 6443
 
