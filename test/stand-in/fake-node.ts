@@ -67,6 +67,8 @@ export async function fakeLab(folder: string, chosen = versions): Promise<FakeLa
       })
       made.write('/fake-runtime.json', '{}')
       made.runtime({ images: images[role], cgroupDriver: 'systemd', sandboxImage })
+      made.write('/etc/resolv.conf', 'nameserver 127.0.0.53\n')
+      made.write('/etc/machine-id', `${new Bun.CryptoHasher('md5').update(name).digest('hex')}\n`)
       made.write('/proc/swaps', 'Filename Type Size Used Priority\n')
       made.write('/proc/sys/net/ipv4/ip_forward', '1\n')
       made.write('/proc/sys/net/bridge/bridge-nf-call-iptables', '1\n')

@@ -112,7 +112,7 @@ def start(name):
 
 
 os.makedirs(STATE, exist_ok=True)
-verb, names = sys.argv[1], [word.removesuffix('.service') for word in sys.argv[2:] if not word.startswith('-')]
+verb, *names = [word.removesuffix('.service') for word in sys.argv[1:] if not word.startswith('-')]
 enabled = [f'{STATE}/{name}.enabled' for name in names]
 for name, mark in zip(names, enabled):
     if verb in ('stop', 'restart') or (verb == 'disable' and '--now' in sys.argv):

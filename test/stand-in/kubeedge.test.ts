@@ -1,14 +1,17 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
 import { createHash, X509Certificate } from 'node:crypto'
 import { connect } from 'node:tls'
+import { clusterOf } from '../../lib/distribution/cluster.ts'
+import { guardWorkloads, unguardedWorkloads } from '../../lib/distribution/edge-guard.ts'
 import { TaskError } from '../../lib/event/failure.ts'
 import type { Connection } from '../../lib/host/host.ts'
 import { localConnection } from '../../lib/host/local.ts'
 import { createVault } from '../../lib/host/secret.ts'
-import { runSmokePod } from '../../lib/kubeedge/smoke-pod.ts'
-import { passSmokeTest, smokeMark } from '../../lib/kubeedge/smoke-test.ts'
+import { edgeNetwork } from '../../lib/kubeedge/edge-network.ts'
 import type { Instance } from '../../lib/plan/plan.ts'
 import { contextMaker } from '../../lib/run/task-context.ts'
+import { runSmokePod } from '../../lib/verify/smoke-pod.ts'
+import { passSmokeTest, smokeMark } from '../../lib/verify/smoke-test.ts'
 import { loadLab } from '../tasks/context.ts'
 import { type FakeCluster, fakeCluster, guard, must, until } from './cluster.ts'
 import { type FakeNode, versions } from './fake-node.ts'
@@ -117,7 +120,7 @@ test('cloudcore dies where the service address has no route, though keadm init -
   })
 })
 
-test('the token is the CA’s hash and a JWT with nothing but its end; the certificate has exactly the advertised addresses', async () => {
+test('the token is the CA’s hash and a JWT with nothing but its end; the certificate has exactly the advertised addresses and an empty name', async () => {
   const parts = token.split('.')
   expect(parts).toHaveLength(4)
   const claims = JSON.parse(Buffer.from(parts[2] as string, 'base64url').toString())
@@ -132,9 +135,29 @@ test('the token is the CA’s hash and a JWT with nothing but its end; the certi
     const socket = connect({ host: cluster.address(1, 1), port, rejectUnauthorized: false })
     await new Promise((done) => socket.once('secureConnect', done))
     const names = new X509Certificate(socket.getPeerCertificate(true).raw).subjectAltName
-    expect(names).toBe([1, 2].map((lan) => `IP Address:${cluster.address(lan, 1)}`).join(', '))
+    // And one empty name, from the chart's default.
+    expect(names).toBe(['DNS:', ...[1, 2].map((lan) => `IP Address:${cluster.address(lan, 1)}`)].join(', '))
     socket.destroy()
   }
+})
+
+test('KubeEdge’s secrets hold what their names say, the stream pair for a year', async () => {
+  type Secrets = { items: { metadata: { name: string }; data: Record<string, string> }[] }
+  const { items } = await cluster.json<Secrets>('secrets', '-n', 'kubeedge')
+  const fields = Object.fromEntries(items.map(({ metadata, data }) => [metadata.name, Object.keys(data).sort()]))
+  expect(fields).toMatchObject({
+    casecret: ['cadata', 'cakeydata'],
+    cloudcoresecret: ['cloudcoredata', 'cloudcorekeydata'],
+    tokensecret: ['tokendata'],
+    cloudcore: ['stream.crt', 'stream.key', 'streamCA.crt'],
+  })
+  const data = items.find(({ metadata }) => metadata.name === 'cloudcore')?.data ?? {}
+  const [stream, ca] = ['stream.crt', 'streamCA.crt'].map(
+    (name) => new X509Certificate(Buffer.from(data[name] ?? '', 'base64')),
+  )
+  expect(stream?.checkIssued(ca as X509Certificate)).toBe(true)
+  const days = (Date.parse(stream?.validTo ?? '') - Date.parse(stream?.validFrom ?? '')) / 86_400_000
+  expect(days).toBe(365)
 })
 
 test('the service pod of every daemon waits for its guard, and a rolling update on one node cannot end', async () => {
@@ -235,10 +258,25 @@ test('what only edgecore’s journal tells: a damaged token, another CA, an addr
 })
 
 test('an edge joins on its own LAN, with its labels, version and address', async () => {
-  await must(join(edge, 2, { labels: 'device=camera' }))
+  const joined = await must(join(edge, 2, { labels: 'device=camera' }))
+  const places = joined.stderr.match(/\w+\.go:\d+\] \d+\. [\w ]+/g)
+  expect(places).toEqual([
+    'join.go:73] 1. Check KubeEdge edgecore process status',
+    'join.go:82] 2. Check if the management directory is clean',
+    'join.go:97] 3. Check if the node name is valid',
+    'join_others.go:190] 4. Create the necessary directories',
+    'join_others.go:257] 5. Pull Images',
+    'join_others.go:262] 6. Copy resources from the image to the management directory',
+    'join_others.go:201] 7. Generate systemd service file',
+    'join_others.go:218] 8. Generate EdgeCore default configuration',
+    'join_others.go:223] 9. Run EdgeCore daemon',
+    'join_others.go:243] 10. Install Complete',
+  ])
   const config = edge.read('/etc/kubeedge/config/edgecore.yaml') ?? ''
   expect(config).toContain('cgroupDriver: systemd')
   expect(config).not.toContain(token)
+  // With the token gone the file is written anew, with what customInterfaceName came to.
+  expect(config).toContain(`nodeIP: ${cluster.address(2, 2)}\n`)
   const node = await until(async () => {
     const found = await cluster.json<{
       items: { metadata: { name: string; labels: object }; status: Record<string, unknown> }[]
@@ -250,7 +288,14 @@ test('an edge joins on its own LAN, with its labels, version and address', async
     'node-role.kubernetes.io/edge': '',
     'node-role.kubernetes.io/agent': '',
   })
-  expect(node.status.nodeInfo).toMatchObject({ kubeletVersion: `v1.32.10-kubeedge-${tag}` })
+  const machineID = edge.read('/etc/machine-id')?.trim()
+  expect(node.status.nodeInfo).toMatchObject({ kubeletVersion: `v1.32.10-kubeedge-${tag}`, machineID })
+  // As kedge verify asks from the edge.
+  const target = `${cluster.address(2, 1)}:10000`
+  const asked = await edge.shell(
+    `openssl s_client -connect ${target} -CAfile ${edge.root}/etc/kubeedge/ca/rootCA.crt -verify_ip ${cluster.address(2, 1)} -verify_return_error </dev/null 2>&1`,
+  )
+  expect(asked.stdout).toContain('Verification: OK')
   expect(node.status.addresses).toContainEqual({ type: 'InternalIP', address: cluster.address(2, 2) })
   const health = await fetch(`http://${cluster.address(9, 2)}:10350/healthz/syncloop`)
   expect(await health.text()).toBe('ok')
@@ -270,6 +315,21 @@ test('without a CNI configuration the edge is not Ready; an unguarded daemon lan
   expect(await onEdge()).not.toContain('kube-proxy')
   await guard(cluster, 'kube-flannel', 'kube-flannel-ds')
   await until(async () => !/kube-flannel-ds/.test(await onEdge()))
+})
+
+test('CoreDNS goes to an edge as soon as it is restarted, where its image is missing, until kedge guards it', async () => {
+  const inSystem = (...words: readonly string[]) => must(cluster.kubectl('-n', 'kube-system', ...words))
+  await inSystem('rollout', 'restart', 'deployment', 'coredns')
+  const shown = async () => (await inSystem('get', 'pods', '-l', 'k8s-app=kube-dns', '-o', 'wide')).stdout
+  await until(async () => /coredns-\S+ +0\/1 +ImagePullBackOff .* edge-1 /.test(await shown()))
+  await guardWorkloads(clusterOf(contextOnEdge()))
+  await inSystem('rollout', 'status', 'deployment', 'coredns', '--timeout=60s')
+  await until(async () => !/ edge-1 /.test(await shown()))
+  expect((await shown()).match(/1\/1 +Running .* master /g)).toHaveLength(2)
+  // The guard is added to kubeadm's own affinity.
+  const { spec } = await cluster.json<{ spec: object }>('deployment', 'coredns', '-n', 'kube-system')
+  expect(JSON.stringify(spec)).toContain('podAntiAffinity')
+  expect(await unguardedWorkloads(clusterOf(contextOnEdge()))).toEqual([])
 })
 
 /** kedge's own view of edge-1, its commands on the nodes' folders. */
@@ -342,6 +402,97 @@ test('a pod runs on the edge and its log comes back through the tunnel, as long 
     (await cluster.kubectl('logs', 'smoke')).stderr.includes(':10351/containerLogs/default/smoke/smoke'),
   )
   await must(cluster.kubectl('delete', 'pod', 'smoke', '--timeout=60s'))
+})
+
+test('a bridge keeps its address of another pod range, unless the configuration forces the new one', async () => {
+  const conflist = '/etc/cni/net.d/10-kedge.conflist'
+  const unforced = (range: string) => edgeNetwork(range).replace(/ *"forceAddress": true,\n/, '')
+  expect(unforced('10.244.3.0/24')).not.toBe(edgeNetwork('10.244.3.0/24'))
+  const pod = (name: string) =>
+    must(
+      cluster.kubectl(
+        'run',
+        name,
+        `--image=kubeedge/installation-package:${tag}`,
+        '--overrides={"spec":{"nodeName":"edge-1"}}',
+        '--command',
+        '--',
+        'sh',
+        '-c',
+        'sleep 1000',
+      ),
+    )
+  const runs = (name: string) => must(cluster.kubectl('wait', '--for=condition=Ready', `pod/${name}`, '--timeout=60s'))
+  edge.write(conflist, unforced('10.244.3.0/24'))
+  await pod('before')
+  await runs('before')
+  edge.write(conflist, unforced('10.244.4.0/24'))
+  await pod('after')
+  const message = '{.status.containerStatuses[0].state.waiting.message}'
+  await until(async () =>
+    (await cluster.kubectl('get', 'pod', 'after', '-o', `jsonpath=${message}`)).stdout.endsWith(
+      'plugin type="bridge" failed (add): failed to set bridge addr: "cni0" already has an IP address different from 10.244.4.1/24',
+    ),
+  )
+  await runs('before')
+  edge.write(conflist, edgeNetwork('10.244.4.0/24'))
+  await runs('after')
+  await must(cluster.kubectl('delete', 'pod', 'before', 'after', '--timeout=60s'))
+})
+
+test('a NIC without an address ends edgecore that is to take it; an address that is nowhere only leaves the status', async () => {
+  const path = '/etc/kubeedge/config/edgecore.yaml'
+  const config = edge.read(path) ?? ''
+  edge.state({ interfaces: ['lan1'] })
+  await edge.run('systemctl', 'stop', 'edgecore')
+  edge.write(path, config.replace('customInterfaceName: eth0', 'customInterfaceName: lan1'))
+  const ended = await edge.run('edgecore')
+  expect(ended.stderr).toEndWith(
+    'server.go:128] Failed to get IP address by custom interface lan1, err: unable to select an IP from lan1 network interface\n',
+  )
+  expect(ended.exitCode).toBe(1)
+  edge.write(path, config.replace('customInterfaceName: eth0', 'customInterfaceName: lan2'))
+  expect((await edge.run('edgecore')).stderr).toEndWith('lan2, err: route ip+net: no such network interface\n')
+
+  const elsewhere = cluster.address(2, 7)
+  edge.write(path, config.replace(/ *customInterfaceName: eth0\n/, '').replace(/nodeIP: \S+/, `nodeIP: ${elsewhere}`))
+  await edge.run('systemctl', 'start', 'edgecore')
+  const addresses = async () =>
+    (
+      await cluster.json<{ status: { addresses: { type: string; address: string }[] } }>('node', 'edge-1')
+    ).status.addresses.map(({ type, address }) => `${type} ${address}`)
+  await until(async () => (await addresses()).length === 1)
+  expect(edge.log('edgecore')).toContain(
+    String.raw`err="failed to validate nodeIP: node IP: \"${elsewhere}\" not found in the host's network interfaces"`,
+  )
+  await must(cluster.kubectl('wait', '--for=condition=Ready', 'node/edge-1', '--timeout=60s'))
+  edge.state({ addresses: { [cluster.address(2, 2)]: 'eth0', [cluster.address(9, 2)]: 'eth1', [elsewhere]: 'lan1' } })
+  await until(async () => (await addresses()).includes(`InternalIP ${elsewhere}`))
+  edge.write(path, config)
+  await edge.run('systemctl', 'restart', 'edgecore')
+  await until(async () => (await addresses()).includes(`InternalIP ${cluster.address(2, 2)}`))
+})
+
+test('without edgecore the node stays Ready for 40 s after its last sign of life, then nobody knows', async () => {
+  await edge.run('systemctl', 'stop', 'edgecore')
+  const stamp = (seconds: number) => new Date(Date.now() + seconds * 1000).toISOString().replace(/\.\d+/, '')
+  const renewTime = stamp(-36)
+  const patch = JSON.stringify({ spec: { renewTime } })
+  await must(cluster.kubectl('-n', 'kube-node-lease', 'patch', 'lease', 'edge-1', '--type=merge', '-p', patch))
+  type Condition = { type: string; status: string; reason: string; lastTransitionTime: string }
+  const ready = async () =>
+    (await cluster.json<{ status: { conditions: Condition[] } }>('node', 'edge-1')).status.conditions.find(
+      ({ type }) => type === 'Ready',
+    )
+  expect((await ready())?.status).toBe('True')
+  const gone = await until(async () => {
+    const condition = await ready()
+    return condition?.status === 'True' ? undefined : condition
+  })
+  expect(gone).toMatchObject({ status: 'Unknown', reason: 'NodeStatusUnknown' })
+  expect(Date.parse(gone.lastTransitionTime) - Date.parse(renewTime)).toBeGreaterThanOrEqual(40_000)
+  await edge.run('systemctl', 'start', 'edgecore')
+  await must(cluster.kubectl('wait', '--for=condition=Ready', 'node/edge-1', '--timeout=60s'))
 })
 
 test('a deleted node stays away until edgecore starts again; a kubelet beside it stops it', async () => {

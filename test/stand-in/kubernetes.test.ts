@@ -186,6 +186,53 @@ test('a worker joins, is Ready with its network, runs pods, and leaves by reset'
   await must(cluster.kubectl('delete', 'node', 'worker'))
 })
 
+test('CoreDNS reads kubeadm’s Corefile, and ends at once where it forwards and its node has no name server', async () => {
+  const inSystem = (...words: readonly string[]) => must(cluster.kubectl('-n', 'kube-system', ...words))
+  type Deployment = { spec: { replicas: number }; status: { availableReplicas: number } }
+  const available = async () =>
+    (await cluster.json<Deployment>('deployment', 'coredns', '-n', 'kube-system')).status.availableReplicas
+  await until(async () => (await available()) === 2)
+  const { data } = await cluster.json<{ data: { Corefile: string } }>('cm', 'coredns', '-n', 'kube-system')
+  expect(data.Corefile).toContain('\n    forward . /etc/resolv.conf {\n       max_concurrent 1000\n    }\n')
+  cluster.master.write('/etc/resolv.conf', 'search lab\n')
+  await inSystem('delete', 'pods', '-l', 'k8s-app=kube-dns')
+  const shown = async () => (await inSystem('get', 'pods', '-l', 'k8s-app=kube-dns')).stdout
+  await until(async () => /^(NAME.*\n)(coredns-\S+ +0\/1 +CrashLoopBackOff +[1-9].*\n){2}$/.test(await shown()))
+  expect(await available()).toBe(0)
+  expect((await inSystem('logs', 'deployment/coredns')).stdout).toMatch(/^plugin\/forward: no nameservers found\n/)
+  // What kedge makes of it.
+  const Corefile = data.Corefile.replace(/^ *forward [^}]*\}\n/m, '')
+  await inSystem('patch', 'configmap', 'coredns', '--type=merge', '-p', JSON.stringify({ data: { Corefile } }))
+  await inSystem('rollout', 'restart', 'deployment', 'coredns')
+  await inSystem('rollout', 'status', 'deployment', 'coredns', '--timeout=60s')
+  expect(await available()).toBe(2)
+})
+
+test('where systemd-resolved runs, pods are given the file with the servers behind it', async () => {
+  const node = await worker('resolved', 5)
+  node.write('/etc/systemd/system/systemd-resolved.service', '[Service]\nExecStart=/bin/resolved\n')
+  node.write('/bin/resolved', '#!/bin/sh\nexec sleep 100\n')
+  await node.run('chmod', '+x', `${node.root}/bin/resolved`)
+  await must(node.run('systemctl', 'start', 'systemd-resolved'))
+  node.write('/join.yaml', joinConfiguration(await newJoinCommand(), 'resolved', cluster.address(1, 5)))
+  await must(node.run('kubeadm', 'join', '--config', '/join.yaml'))
+  expect(node.read('/var/lib/kubelet/config.yaml')).toContain('resolvConf: /run/systemd/resolve/resolv.conf\n')
+  expect(cluster.master.read('/var/lib/kubelet/config.yaml')).not.toContain('resolvConf')
+  await must(node.run('kubeadm', 'reset', '-f'))
+  await must(node.run('systemctl', 'stop', 'systemd-resolved'))
+  await must(cluster.kubectl('delete', 'node', 'resolved'))
+})
+
+test('a list of kinds and one of names are lists, each item with its own kind', async () => {
+  type List = { kind: string; items: { kind: string; metadata: { name: string } }[] }
+  const { items } = await cluster.json<List>('daemonsets,deployments', '--all-namespaces')
+  const kinds = Object.fromEntries(items.map(({ kind, metadata }) => [metadata.name, kind]))
+  expect(kinds).toEqual({ 'kube-flannel-ds': 'DaemonSet', 'kube-proxy': 'DaemonSet', coredns: 'Deployment' })
+  const some = await cluster.json<List>('cm', 'coredns', 'nothing', '-n', 'kube-system', '--ignore-not-found')
+  expect(some.kind).toBe('List')
+  expect(some.items.map(({ metadata }) => metadata.name)).toEqual(['coredns'])
+})
+
 test('flannel needs an interface and a range that holds the nodes’', async () => {
   // The pod before the change may still stand there, with what it said.
   const crashes = async (patch: object, words: string) => {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test'
-import { rmSync, statSync } from 'node:fs'
+import { mkdirSync, rmSync, statSync } from 'node:fs'
 import { pauseProgram } from '../lab/stand-in/pause-program.ts'
 import { type StandInPieces, standInPieces } from '../lab/stand-in/pieces.ts'
 
@@ -52,6 +52,23 @@ test('each program says that it is a stand-in, and its version in the real oneâ€
     keadm: 'v1.21.2',
     crictl: 'crictl version v1.30.7',
   })
+})
+
+test('keadmâ€™s lines name their places in the source of the release that it plays', () => {
+  const env = { KEDGE_STANDIN_ROOT: `${folder}/root`, PATH: '/usr/bin:/bin' }
+  const keadm = (...words: readonly string[]) =>
+    Bun.spawnSync([`${folder}/files/keadm`, ...words], { env }).stderr.toString()
+  mkdirSync(`${folder}/root/etc/kubeedge/config`, { recursive: true })
+  const refused = keadm('join', '--cloudcore-ipport=127.0.0.1:10000').trim().split('\n').slice(1)
+  const line = (rest: string) => expect.stringMatching(new RegExp(`^I\\d{4} [0-9:.]{15} +\\d+ ${rest}$`))
+  expect(refused).toEqual([
+    line('join.go:73] 1. Check KubeEdge edgecore process status'),
+    line('join.go:82] 2. Check if the management directory is clean'),
+    'Error: the management directory /etc/kubeedge/ is not clean, please remove it first',
+  ])
+  const places = (text: string) => [...(text.match(/\w+\.go:\d+(?=\])/g) ?? [])]
+  const numbers = [84, 87, 99, 103, 107, 123]
+  expect(places(keadm('reset', 'edge', '--force'))).toEqual(numbers.map((number) => `reset_others.go:${number}`))
 })
 
 test('the pause program is a program that waits', async () => {

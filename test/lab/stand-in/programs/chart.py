@@ -3,6 +3,7 @@
 import base64
 import re
 
+from standin import pki
 from standin.ground import Refusal, dump_yaml
 
 _NOT_EDGE = {'nodeAffinity': {'requiredDuringSchedulingIgnoredDuringExecution': {'nodeSelectorTerms': [
@@ -116,14 +117,13 @@ def render(values):
     ports = [{'containerPort': number, 'name': name, 'protocol': 'TCP'} for number, name in
              ((10000, 'cloudhub'), (10001, 'cloudhub-quic'), (10002, 'cloudhub-https'), (10003, 'cloudstream'), (10004, 'tunnelport'))]
     volumes = [{'name': 'conf', 'configMap': {'name': 'cloudcore'}}, {'name': 'certs', 'secret': {'secretName': 'cloudcore'}}]
-    stream = {name: base64.b64encode(b'stand-in').decode() for name in ('stream.crt', 'stream.key', 'streamCA.crt')}
     labels = core['labels']
     objects = [
         *(_crd(group, plural, kind) for group, plural, kind in (
             ('devices.kubeedge.io', 'devices', 'Device'), ('devices.kubeedge.io', 'devicemodels', 'DeviceModel'), ('apps.kubeedge.io', 'nodegroups', 'NodeGroup'))),
         *(_object('v1', 'ServiceAccount', name) for name in ('cloudcore', 'iptables-manager-sa')),
         *({**_object('rbac.authorization.k8s.io/v1', 'ClusterRole', name), 'rules': []} for name in ('cloudcore', 'iptables-manager')),
-        {**_object('v1', 'Secret', 'cloudcore', labels), 'data': stream},
+        _stream_pair(labels),
         {**_object('v1', 'ConfigMap', 'cloudcore', labels), 'data': {'cloudcore.yaml': dump_yaml(config)}},
         {**_object('v1', 'Service', 'cloudcore', labels), 'spec': {'type': 'ClusterIP', 'selector': labels, 'ports': [{'port': 10000, 'name': 'cloudhub'}]}},
         _workload('Deployment', 'cloudcore', core, 'cloudcore', f'{core["image"]["repository"]}:{core["image"]["tag"]}', 'cloudcore', core['hostNetWork'],
@@ -138,6 +138,16 @@ def render(values):
         objects.append(_workload('DaemonSet', 'edge-eclipse-mosquitto', broker, 'edge-eclipse-mosquitto',
                                  f'{broker["image"]["repository"]}:{broker["image"]["tag"]}', 'default', True, {}, {}, {}))
     return objects
+
+
+def _stream_pair(labels):
+    """A year's pair of its own CA, made once, by a hook before the release."""
+    ca, ca_key = pki.make_ca('cloudcore-ca', 365)
+    certificate, key = pki.issue(ca, ca_key, '/CN=cloudcore', (), ('cloudcore.kubeedge', 'cloudcore.kubeedge.svc'), 'serverAuth,clientAuth')
+    secret = _object('v1', 'Secret', 'cloudcore', labels)
+    secret['metadata']['annotations'] = {'helm.sh/hook': 'pre-install', 'helm.sh/hook-delete-policy': 'before-hook-creation'}
+    data = {'streamCA.crt': ca, 'stream.crt': certificate, 'stream.key': key}
+    return {**secret, 'data': {name: base64.b64encode(text.encode()).decode() for name, text in data.items()}}
 
 
 def _object(version, kind, name, labels=None):

@@ -55,7 +55,8 @@ class CloudCore:
         self.addresses = [one for one in self.modules['cloudHub']['advertiseAddress'] if one]
         if not self.addresses:
             raise Refusal('modules.cloudHub.advertiseAddress: Invalid value: "": the address that edge nodes can access must be set')
-        self.names = [one for one in self.modules['cloudHub'].get('dnsNames') or [] if one]
+        # The chart's default is a list of one empty name, which the certificate then carries.
+        self.names = [one or '' for one in self.modules['cloudHub'].get('dnsNames') or []]
 
     def live(self):
         record = {'ipTunnelPort': {self.addresses[0]: 10351}, 'port': {'10351': True}}

@@ -1,6 +1,7 @@
 """The containers that a stand-in really starts, and those that fail where the real ones would."""
 
 import json
+import re
 
 from standin import machine
 from standin.api import from_kubeconfig
@@ -54,7 +55,28 @@ def specials(kubelet):
         if read('/etc/cni/net.d/10-flannel.conflist') != config['data']['cni-conf.json']:
             write('/etc/cni/net.d/10-flannel.conflist', config['data']['cni-conf.json'])
 
-    return {'kube-apiserver': api_server, 'etcd': etcd, 'cloudcore': cloudcore, 'kube-flannel': flannel}
+    return {'kube-apiserver': api_server, 'etcd': etcd, 'cloudcore': cloudcore, 'kube-flannel': flannel, 'coredns': _coredns(kubelet)}
+
+
+def _coredns(kubelet):
+    serving = set()
+
+    def coredns(pod, _container):
+        uid = pod['metadata']['uid']
+        # What changes later concerns its next start alone: a reload that fails leaves it as it runs.
+        if uid in serving:
+            return None
+        config = from_kubeconfig(kubelet.options['kubeconfig']).get('v1', 'ConfigMap', pod['metadata']['namespace'], 'coredns')
+        if not config:
+            raise Waiting('ContainerCreating', 'MountVolume.SetUp failed for volume "config-volume" : configmap "coredns" not found')
+        given = read(kubelet.config.get('resolvConf', '/etc/resolv.conf')) or ''
+        asks = re.search(r'^\s*forward\s+\S+\s+/etc/resolv\.conf\b', config['data']['Corefile'], re.M)
+        if asks and not re.search(r'^nameserver\s+\S', given, re.M):
+            return ['/bin/sh', '-c', 'echo plugin/forward: no nameservers found; exit 1']
+        serving.add(uid)
+        return None
+
+    return coredns
 
 
 def edge_specials():
@@ -69,8 +91,6 @@ def edge_specials():
 
 def _need_interface(args):
     """flannel takes the interface of the default route unless it is told another."""
-    import re
-
     names, addresses = set(machine.addresses().values()), machine.addresses()
     chosen = [word.partition('=') for word in args if re.match(r'--(iface|iface-regex|iface-can-reach)=', word)]
     if not chosen:

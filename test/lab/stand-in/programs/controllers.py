@@ -18,7 +18,7 @@ _NOT_READY = 'node.kubernetes.io/not-ready'
 
 
 def run(server, pod_cidr):
-    """Never returns: works after every change and every ten seconds, then saves."""
+    """Never returns: works after every change and every five seconds, as often as nodes are looked at, then saves."""
     store = server.store
     while True:
         version = store.version
@@ -32,7 +32,7 @@ def run(server, pod_cidr):
         assign_pod_cidrs(store, pod_cidr)
         store.save()
         # What a controller changed is news to the others; changes come in bursts, and one look for the burst is enough.
-        store.wait(version, pace(10))
+        store.wait(version, pace(5))
         # What a client was told is stored must survive a restart that comes at once.
         store.save()
         time.sleep(pace(0.2))

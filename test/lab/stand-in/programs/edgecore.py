@@ -9,11 +9,12 @@ import threading
 import time
 
 from standin import edge_config, machine, node, pki
+from standin.broker import run_broker
 from standin.containers import edge_specials
 from standin.cri import RuntimeFailure
 from standin.duplex import Duplex
 from standin.flags import BOOL, TEXT, parse
-from standin.ground import Refusal, dump_yaml, klog, load_yaml, pace, read, say, write
+from standin.ground import Refusal, dump_yaml, klog, load_yaml, pace, read, say, semver, write
 from standin.kubelet import answer_logs
 from standin.pods import Pods, stop_with_me
 from standin.wire import Client, Reply, Request, client_tls, explain, serve, upgrade_head
@@ -28,7 +29,8 @@ def main(arguments, version):
     if options.get('version'):
         return say(f'KubeEdge {version}')
     if options.get('defaultconfig') or options.get('minconfig'):
-        return say(dump_yaml(edge_config.defaults(machine.hostname(), machine.default_address() or '127.0.0.1', version)).rstrip())
+        local = node.local_address(machine.hostname()) or ''
+        return say(dump_yaml(edge_config.shown(edge_config.defaults(machine.hostname(), local, version))).rstrip())
     machine.rename_process('edgecore')
     try:
         EdgeCore(options.get('config', _CONFIG), version).live()
@@ -52,6 +54,7 @@ class EdgeCore:
         if os.environ.get('CHECK_EDGECORE_ENVIRONMENT') != 'false' and not modules['metaManager']['metaServer']['enable'] and machine.process_named('kubelet'):
             raise Refusal('failed to check the running environment: kubelet should not be running on edge node when starting edgecore')
         self.name, self.version = self.edged['hostnameOverride'], f'{_KUBELET[int(version.split(".")[1])]}-kubeedge-{version}'
+        self._custom_interface()
         self.address, self.endpoint = self._address(), self.kubelet['containerRuntimeEndpoint']
         try:
             node.same_driver(self.kubelet['cgroupDriver'], self.endpoint)
@@ -63,25 +66,34 @@ class EdgeCore:
         self.tunnel = None
         self.connection, self.registered, self.subnet, self.news, self.sent = None, False, None, threading.Event(), {}
 
-    def _address(self):
+    def _custom_interface(self):
+        """Asked once, at the start, and told the file with the next writing of it: with a NIC that has no address edgecore ends."""
         wanted = self.edged.get('customInterfaceName')
-        if wanted:
-            found = [address for address, interface in machine.addresses().items() if interface == wanted]
-            if not found:
-                raise Refusal(f'Failed to get IP address by custom interface {wanted}, err: route ip+net: no such network interface')
-            return found[0]
+        if not wanted:
+            return
+        line = {21: 125, 22: 125, 23: 128}.get(semver(self.version.rsplit('-', 1)[1])[1], 117)
         try:
-            return node.choose_address(self.edged.get('nodeIP'), machine.hostname())
+            self.edged['nodeIP'] = node.bind_address(wanted)
         except Refusal as error:
-            # The real node registers all the same, without an address.
-            klog(str(error), 'E')
+            klog(str(error), 'E', f'server.go:{line}')
+            sys.exit(1)
+        klog(f'Get IP address by custom interface successfully, {wanted}: {self.edged["nodeIP"]}', source=f'server.go:{line + 4}')
+
+    def _address(self):
+        """The node's, asked anew for every report: one that the host does not have leaves the status without it, and nothing more."""
+        wanted, name = self.edged.get('nodeIP'), machine.hostname()
+        try:
+            return node.choose_address(wanted, name)
+        except Refusal as error:
+            trouble = f'failed to validate nodeIP: {error}' if wanted else str(error)
+            klog(f'"Failed to set some node status fields" err={json.dumps(trouble)} node="{self.name}"', 'E', 'kubelet_node_status.go:99')
             return None
 
     def live(self):
         stop_with_me([self.runner])
         serve([machine.loopback()], self.kubelet['readOnlyPort'], None, self._answer)
         if self.modules['eventBus']['mqttMode'] in (0, 1):
-            threading.Thread(target=_broker, daemon=True).start()
+            threading.Thread(target=run_broker, daemon=True).start()
         self._certificates()
         loops = [self._hub_loop, self._run_pods] + ([self._tunnel_loop] if self.stream['enable'] else [])
         for loop in loops:
@@ -179,6 +191,8 @@ class EdgeCore:
 
     def _report(self):
         labels = {'node-role.kubernetes.io/edge': '', 'node-role.kubernetes.io/agent': '', **{key: str(value) for key, value in self.edged['nodeLabels'].items()}}
+        self.address = self._address()
+        self.runner.host_ip = self.address or '127.0.0.1'
         wanted = node.describe(self.name, self.address, self.version, labels, self.endpoint, port=self.kubelet['readOnlyPort'])
         self._tell({'node': wanted, 'register': not self.registered})
 
@@ -225,19 +239,3 @@ def _forever(loop):
         except (Refusal, OSError, ValueError) as error:
             klog(f'{loop.__name__.strip("_")}: {error}', 'E')
         time.sleep(pace(3))
-
-
-def _broker():
-    """The internal MQTT broker, as far as a connect goes."""
-    import socket
-
-    listener = socket.create_server((machine.loopback(), 1884))
-    while True:
-        connection, _ = listener.accept()
-        with connection:
-            connection.settimeout(5)
-            try:
-                if connection.recv(256):
-                    connection.sendall(b'\x20\x02\x00\x00')
-            except OSError as error:
-                sys.stderr.write(f'broker: {error}\n')

@@ -67,7 +67,8 @@ class Hub:
         api.apply(lease(name))
         status = {one['type']: one['status'] for one in known.get('status', {}).get('conditions', [])}
         mine = {one['type']: one['status'] for one in wanted['status']['conditions']}
-        if register or status.get('Ready') != mine['Ready']:
+        moved = known.get('status', {}).get('addresses') != wanted['status']['addresses']
+        if register or moved or status.get('Ready') != mine['Ready']:
             api.patch('v1', 'Node', None, name, {'metadata': {'labels': wanted['metadata']['labels']}, 'status': wanted['status']})
         self._send(name, {'registered': True, 'podCIDR': known.get('spec', {}).get('podCIDR')})
 

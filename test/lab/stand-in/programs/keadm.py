@@ -186,11 +186,10 @@ def reset(arguments, version):
         return _reset_cloud(options)
     from standin.keadm_join import reset_edge
 
-    _confirm(options)
-    return reset_edge()
+    return reset_edge(options, version)
 
 
-def _confirm(options):
+def confirm_reset(options):
     if options.get('force'):
         return
     say("[reset] WARNING: Changes made to this host by 'keadm init' or 'keadm join' will be reverted.")
@@ -210,7 +209,7 @@ def _reset_cloud(options):
     # Nothing but pods counts: a release whose deployment is gone stays, and the next init refuses it.
     if not pods:
         return say('None of CloudCore components are running in this host, exit')
-    _confirm(options)
+    confirm_reset(options)
     api.delete('v1', 'Namespace', None, 'kubeedge')
     clean_folders(())
     return None

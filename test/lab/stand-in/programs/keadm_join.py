@@ -1,11 +1,13 @@
 """keadm on the edge: join and reset edge, in the real one's order and with its stops."""
 
 import os
+import subprocess
 
-from standin import edge_config, machine, runtime
+from standin import edge_config, machine, node, runtime
 from standin.cri import DEFAULT_ENDPOINT, RuntimeFailure
 from standin.flags import LIST, SLICE, TEXT, parse
-from standin.ground import Refusal, at, dump_yaml, entries, exists, klog, load_yaml, read, remove, run, semver, wait_for, write
+from standin.ground import Refusal, at, dump_yaml, entries, exists, klog, load_yaml, read, remove, run, say, semver, wait_for, write
+from standin.keadm_log import Log
 
 _FLAGS = {'kubeedge-version': TEXT, 'cgroupdriver': TEXT, 'certPath': TEXT, 'cloudcore-ipport': TEXT, 'edgenode-name': TEXT, 'remote-runtime-endpoint': TEXT,
           'token': TEXT, 'certport': TEXT, 'tarballpath': TEXT, 'labels': SLICE, 'image-repository': TEXT, 'hub-protocol': TEXT, 'set': LIST, 'pre-run': TEXT,
@@ -29,17 +31,6 @@ WantedBy=multi-user.target
 '''
 
 
-def _steps():
-    number = 0
-
-    def step(text):
-        nonlocal number
-        number += 1
-        klog(f'{number}. {text}', source='join.go:80')
-
-    return step
-
-
 def join(arguments, version):
     from standin.keadm import wanted_version
 
@@ -49,7 +40,8 @@ def join(arguments, version):
     options, _ = parse(arguments, flags, _SHORT)
     if 'cloudcore-ipport' not in options:
         raise Refusal('required flag(s) "cloudcore-ipport" not set')
-    step = _steps()
+    log = Log(version)
+    step = log.step
     if options.get('pre-run'):
         step(f'Executing pre-run script: {options["pre-run"]}\n')
         _script(options['pre-run'])
@@ -59,22 +51,28 @@ def join(arguments, version):
     step('Check if the management directory is clean')
     if entries('/etc/kubeedge'):
         raise Refusal('the management directory /etc/kubeedge/ is not clean, please remove it first')
-    step('Check if the node name is valid')
     name = options.get('edgenode-name') or machine.hostname()
-    _name_must_be_free(options, name)
-    wanted = wanted_version(options)
+    if semver(version)[1] >= 20:
+        step('Check if the node name is valid')
+        _name_must_be_free(options, name)
     try:
-        _join(options, name, wanted, version, step)
+        _join(options, name, wanted_version(options), version, log)
     except Refusal as error:
         raise Refusal(f'edge node join failed: {error}') from error
     if options.get('post-run'):
-        _script(options['post-run'])
+        say(f'Executing post-run script: {options["post-run"]}')
+        try:
+            _script(options['post-run'])
+        except Refusal as error:
+            # The edge has joined all the same.
+            say(f'Execute post-run script: {options["post-run"]} failed: {error}')
 
 
 def _script(path):
-    code, _, err = run(['/bin/sh', '-c', path])
+    """Runs beside keadm's own output."""
+    code = subprocess.run(['/bin/bash', path], check=False).returncode
     if code != 0:
-        raise Refusal(f'failed to run script {path}: {err.strip()}')
+        raise Refusal(f'failed to execute script {path}: exit status {code}')
 
 
 def _host_of(options):
@@ -96,7 +94,8 @@ def _name_must_be_free(options, name):
         raise Refusal('node already exists or internal error occurred, cannot register again')
 
 
-def _join(options, name, wanted, version, step):
+def _join(options, name, wanted, version, log):
+    step = log.step
     endpoint, driver = options.get('remote-runtime-endpoint') or DEFAULT_ENDPOINT, options.get('cgroupdriver', 'cgroupfs')
     step('Create the necessary directories')
     for folder in ('/etc/kubeedge/config', '/var/log/kubeedge', '/var/lib/kubeedge'):
@@ -105,7 +104,6 @@ def _join(options, name, wanted, version, step):
     step('Pull Images')
     try:
         if not runtime.has_image(image, endpoint):
-            klog(f'Pulling {image} ...')
             runtime.pull(image, endpoint)
     except RuntimeFailure as error:
         raise Refusal(f'pull Images failed: {error}') from error
@@ -120,15 +118,19 @@ def _join(options, name, wanted, version, step):
     write(_BOOTSTRAP, options.get('token', ''), 0o640)
     try:
         step('Generate EdgeCore default configuration')
+        log.say('The configuration does not exist or the parsing fails, and the default configuration is generated')
         try:
             write(_CONFIG, dump_yaml(edge_config.shown(_configuration(options, name, driver, endpoint, version))))
         except Refusal as error:
             raise Refusal(f'create edge config file failed: {error}') from error
         step('Run EdgeCore daemon')
-        code, _, err = run('sudo systemctl daemon-reload && sudo systemctl enable edgecore && sudo systemctl start edgecore')
+        command = 'sudo systemctl daemon-reload && sudo systemctl enable edgecore && sudo systemctl start edgecore'
+        code, out, err = run(['bash', '-c', command])
         if code != 0:
-            raise Refusal(f'start edgecore failed: failed to exec \'sudo systemctl\', err: {err.strip()}, exit code {code}')
-        klog('KubeEdge edgecore is running, For logs visit: journalctl -u edgecore.service -xe')
+            quotes = "''" if semver(version)[1] <= 20 else '[]'
+            raise Refusal(f'start edgecore failed: failed to exec {quotes[0]}bash -c {command}{quotes[1]}, err: {err or out}')
+        log.say(out.removesuffix('\n'))
+        log.say('KubeEdge edgecore is running, For logs visit: journalctl -u edgecore.service -xe')
         files = ('/etc/kubeedge/ca/rootCA.crt', '/etc/kubeedge/certs/server.crt', '/etc/kubeedge/certs/server.key')
         if not wait_for(lambda: all(map(exists, files)), 300, 1):
             raise Refusal('timed out waiting for the condition')
@@ -139,7 +141,7 @@ def _join(options, name, wanted, version, step):
 
 def _configuration(options, name, driver, endpoint, version):
     host = _host_of(options)
-    config = edge_config.defaults(machine.hostname(), machine.default_address() or '127.0.0.1', version)
+    config = edge_config.defaults(machine.hostname(), node.local_address(machine.hostname()) or '', version)
     modules = config['modules']
     edged, hub = modules['edged'], modules['edgeHub']
     edged['hostnameOverride'] = name
@@ -167,12 +169,19 @@ def _configuration(options, name, driver, endpoint, version):
     return config
 
 
-def reset_edge():
-    step = _steps()
+def reset_edge(options, version):
+    from standin.keadm import clean_folders, confirm_reset
+
+    log = Log(version)
+    step = log.step
+    if options.get('pre-run'):
+        step(f'executing pre-run script: {options["pre-run"]}')
+        _script(options['pre-run'])
+    confirm_reset(options)
     step('clean up static pods')
     text = read(_CONFIG)
     if text is None:
-        klog(f'failed to parse edgecore configuration, skip cleaning up static pods, err: open {_CONFIG}: no such file or directory', 'W')
+        log.say(f'failed to parse edgecore configuration, skip cleaning up static pods, err: open {_CONFIG}: no such file or directory', 'W')
     else:
         folder = load_yaml(text)[0]['modules']['edged']['tailoredKubeletConfig'].get('staticPodPath', '/etc/kubeedge/manifests')
         for name in entries(folder):
@@ -184,7 +193,11 @@ def reset_edge():
         remove(_UNIT)
     step('clean up containers managed by KubeEdge')
     step('clean up dirs created by KubeEdge')
-    from standin.keadm import clean_folders
-
     clean_folders(('/var/lib/kubelet',))
-    klog('reset edge node successfully!')
+    if options.get('post-run'):
+        step(f'executing post-run script: {options["post-run"]}')
+        try:
+            _script(options['post-run'])
+        except Refusal as error:
+            klog(f'execute post-run script: {options["post-run"]} failed, err: {error}', 'W')
+    log.say('reset edge node successfully!')

@@ -6,10 +6,34 @@ import random
 from standin import kubeadm_config, machine, pki
 from standin.api import kubeconfig_text
 from standin.cri import DEFAULT_ENDPOINT
-from standin.ground import Refusal, dump_yaml, now_text, read, say, write
+from standin.ground import Refusal, dump_yaml, now_text, read, run, say, write
 
 _TAINT = 'node-role.kubernetes.io/control-plane'
 _ALPHABET = 'abcdefghijklmnopqrstuvwxyz0123456789'
+
+
+# What kubeadm 1.28 has CoreDNS read.
+_COREFILE = '''.:53 {{
+    errors
+    health {{
+       lameduck 5s
+    }}
+    ready
+    kubernetes {domain} in-addr.arpa ip6.arpa {{
+       pods insecure
+       fallthrough in-addr.arpa ip6.arpa
+       ttl 30
+    }}
+    prometheus :9153
+    forward . /etc/resolv.conf {{
+       max_concurrent 1000
+    }}
+    cache 30
+    loop
+    reload
+    loadbalance
+}}
+'''
 
 
 def init_settings(options, version):
@@ -81,9 +105,11 @@ def write_control_plane(settings):
 
 
 def kubelet_configuration(given):
+    # systemd-resolved's own file in /etc names only itself, so pods are given the one with the servers behind it.
+    resolver = {'resolvConf': '/run/systemd/resolve/resolv.conf'} if run(['systemctl', 'is-active', '--quiet', 'systemd-resolved'])[0] == 0 else {}
     return {'apiVersion': 'kubelet.config.k8s.io/v1beta1', 'kind': 'KubeletConfiguration', 'cgroupDriver': 'systemd', 'clusterDNS': ['10.96.0.10'],
             'clusterDomain': 'cluster.local', 'healthzBindAddress': '127.0.0.1', 'healthzPort': 10248, 'rotateCertificates': True,
-            'staticPodPath': '/etc/kubernetes/manifests', **given}
+            'staticPodPath': '/etc/kubernetes/manifests', **resolver, **given}
 
 
 def write_kubelet_files(configuration, flags):
@@ -138,7 +164,15 @@ def install_addons(api, settings, skipped):
     images = {name.rsplit('/', 1)[1].split(':')[0]: name for name in kubeadm_config.images(settings['version'], settings['repository'])}
     if 'addon/coredns' not in skipped and not settings['cluster'].get('dns', {}).get('disabled'):
         tolerations = [{'key': 'CriticalAddonsOnly', 'operator': 'Exists'}, {'key': _TAINT, 'effect': 'NoSchedule'}]
-        _workload(api, 'Deployment', 'coredns', images['coredns'], {'k8s-app': 'kube-dns'}, {'replicas': 2}, {'tolerations': tolerations})
+        api.apply({'apiVersion': 'v1', 'kind': 'ConfigMap', 'metadata': {'name': 'coredns', 'namespace': 'kube-system'},
+                   'data': {'Corefile': _COREFILE.format(domain=settings['cluster'].get('networking', {}).get('dnsDomain') or 'cluster.local')}})
+        volume = {'name': 'config-volume', 'configMap': {'name': 'coredns', 'items': [{'key': 'Corefile', 'path': 'Corefile'}]}}
+        apart = {'labelSelector': {'matchExpressions': [{'key': 'k8s-app', 'operator': 'In', 'values': ['kube-dns']}]}, 'topologyKey': 'kubernetes.io/hostname'}
+        pod = {'tolerations': tolerations, 'dnsPolicy': 'Default', 'volumes': [volume], 'priorityClassName': 'system-cluster-critical',
+               'affinity': {'podAntiAffinity': {'preferredDuringSchedulingIgnoredDuringExecution': [{'weight': 100, 'podAffinityTerm': apart}]}}}
+        _workload(api, 'Deployment', 'coredns', images['coredns'], {'k8s-app': 'kube-dns'}, {'replicas': 2}, pod, {
+            'args': ['-conf', '/etc/coredns/Corefile'], 'volumeMounts': [{'name': 'config-volume', 'mountPath': '/etc/coredns', 'readOnly': True}],
+            'readinessProbe': {'httpGet': {'path': '/ready', 'port': 8181, 'scheme': 'HTTP'}}})
         say('[addons] Applied essential addon: CoreDNS')
     if 'addon/kube-proxy' not in skipped and not settings['proxyOff']:
         api.apply({'apiVersion': 'v1', 'kind': 'ConfigMap', 'metadata': {'name': 'kube-proxy', 'namespace': 'kube-system'},
@@ -148,10 +182,10 @@ def install_addons(api, settings, skipped):
         say('[addons] Applied essential addon: kube-proxy')
 
 
-def _workload(api, kind, name, image, labels, spec, pod):
+def _workload(api, kind, name, image, labels, spec, pod, container=()):
     api.apply({'apiVersion': 'v1', 'kind': 'ServiceAccount', 'metadata': {'name': name, 'namespace': 'kube-system'}})
     api.apply({'apiVersion': 'apps/v1', 'kind': kind, 'metadata': {'name': name, 'namespace': 'kube-system', 'labels': labels}, 'spec': {
         **spec, 'selector': {'matchLabels': labels}, 'template': {'metadata': {'labels': labels}, 'spec': {
             'serviceAccountName': name, 'nodeSelector': {'kubernetes.io/os': 'linux'}, **pod,
-            'containers': [{'name': name, 'image': image, 'imagePullPolicy': 'IfNotPresent'}]}}}})
+            'containers': [{'name': name, 'image': image, 'imagePullPolicy': 'IfNotPresent', **dict(container)}]}}}})
 

@@ -60,9 +60,9 @@ class Kubectl:
         return [(kind, None) for kind in found]
 
     def fetch(self, words):
-        """(objects, whether one was asked for by name)"""
-        found, named = [], False
-        for kind, name in self.targets(words):
+        """(objects, whether it is one that was asked for by its name)"""
+        found, named, targets = [], False, self.targets(words)
+        for kind, name in targets:
             if name is None:
                 query = {key: self.options[flag] for key, flag in (('labelSelector', 'selector'), ('fieldSelector', 'field-selector')) if flag in self.options}
                 listed = self.send('GET', kind.path(self.within(kind)), query=query).json()['items']
@@ -76,7 +76,7 @@ class Kubectl:
             except ApiError as error:
                 if not (error.status == 404 and self.options.get('ignore-not-found')):
                     raise
-        return found, named
+        return found, named and len(targets) == 1
 
     def documents(self):
         """The objects of -f; lists are taken apart."""

@@ -15,13 +15,21 @@ def hostname():
 def addresses():
     """{address: interface} for IPv4, loopback left out."""
     if ROOT:
-        return dict(_facts.get('addresses', {}))
+        # Read anew: a NIC may get its address while a program runs.
+        return dict(json.loads(read('/stand-in.json') or '{}').get('addresses', {}))
     found = {}
     for line in run(['ip', '-4', '-o', 'addr', 'show', 'up'])[1].splitlines():
         words = line.split()
         if words[1] != 'lo':
             found[words[3].split('/')[0]] = words[1]
     return found
+
+
+def interfaces():
+    """Names of all NICs, whether they have an address or not."""
+    if ROOT:
+        return {*_facts.get('addresses', {}).values(), *_facts.get('interfaces', [])}
+    return set(os.listdir('/sys/class/net'))
 
 
 def listen_on():

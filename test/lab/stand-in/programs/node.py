@@ -14,12 +14,26 @@ def choose_address(wanted, name):
         if wanted not in machine.addresses():
             raise Refusal(f'node IP: "{wanted}" not found in the host\'s network interfaces')
         return wanted
-    for address in machine.resolve(name):
-        if not address.startswith('127.') and address in machine.addresses():
-            return address
-    if address := machine.default_address():
+    if address := local_address(name):
         return address
     raise Refusal(f'can\'t get ip address of node {name}. error: no default routes found in "/proc/net/route" or "/proc/net/ipv6_route"')
+
+
+def local_address(name):
+    """The address that a host finds by its own name, if it is one of its own, else that of the default route's interface; or None."""
+    own = machine.addresses()
+    return next((one for one in machine.resolve(name) if one in own), None) or machine.default_address()
+
+
+def bind_address(interface):
+    """An interface's first address; raises Refusal as edgecore ends for its customInterfaceName."""
+    trouble = f'Failed to get IP address by custom interface {interface}, err: '
+    if interface not in machine.interfaces():
+        raise Refusal(f'{trouble}route ip+net: no such network interface')
+    found = [address for address, name in machine.addresses().items() if name == interface]
+    if not found:
+        raise Refusal(f'{trouble}unable to select an IP from {interface} network interface')
+    return found[0]
 
 
 def os_image():

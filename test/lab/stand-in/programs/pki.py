@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import ipaddress
 import os
 import tempfile
 
@@ -30,13 +31,21 @@ def issue(ca, ca_key, subject, addresses=(), names=(), usage='clientAuth', days=
     with tempfile.TemporaryDirectory() as folder:
         _spill(f'{folder}/ca.crt', ca)
         _spill(f'{folder}/ca.key', ca_key)
-        alternatives = ','.join([f'IP:{address}' for address in addresses] + [f'DNS:{name}' for name in names])
+        alternatives = _alternatives(addresses, names)
         _openssl('req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-sha256',
                  '-CA', f'{folder}/ca.crt', '-CAkey', f'{folder}/ca.key', '-days', str(days), '-subj', subject,
                  '-keyout', f'{folder}/key', '-out', f'{folder}/crt', '-addext', f'extendedKeyUsage={usage}',
                  '-addext', 'basicConstraints=critical,CA:FALSE',
                  *(['-addext', f'subjectAltName={alternatives}'] if alternatives else []))
         return _slurp(f'{folder}/crt'), _slurp(f'{folder}/key')
+
+
+def _alternatives(addresses, names):
+    """The extension in DER, as Go writes it: names first, and an empty one, too, which openssl's own words cannot say."""
+    parts = [(0x82, name.encode()) for name in names] + [(0x87, ipaddress.ip_address(address).packed) for address in addresses]
+    body = b''.join(bytes([tag, len(data)]) + data for tag, data in parts)
+    size = bytes([len(body)]) if len(body) < 128 else bytes([0x82, *len(body).to_bytes(2, 'big')])
+    return 'DER:' + (b'\x30' + size + body).hex(':') if parts else ''
 
 
 def make_request(subject):
@@ -63,13 +72,13 @@ def subject_of_request(request):
         return _openssl('req', '-in', f'{folder}/csr', '-noout', '-subject', '-nameopt', 'compat').strip()
 
 
-def alternative_names(certificate):
-    """Addresses and DNS names in the certificate, as Go prints them in an error."""
+def addresses_of(certificate):
+    """Its addresses: what Go names in its error where a certificate is not valid for an address."""
     with tempfile.TemporaryDirectory() as folder:
         _spill(f'{folder}/crt', certificate)
         out = _openssl('x509', '-in', f'{folder}/crt', '-noout', '-ext', 'subjectAltName')
     words = [word.strip() for line in out.splitlines()[1:] for word in line.split(',')]
-    return [word.split(':', 1)[1] for word in words if ':' in word]
+    return [word.split(':', 1)[1] for word in words if word.startswith('IP Address:')]
 
 
 def public_key_hash(certificate):

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import time
 
-from standin import runtime
+from standin import bridge, runtime
 from standin.cri import RuntimeFailure
 from standin.ground import Refusal, at, klog, now_text, pace
 
@@ -76,8 +76,17 @@ class Pods:
             raise Waiting('ContainerCreating', state['error'])
         if state['sandboxImage'] and runtime.normalized(state['sandboxImage']) not in state['images']:
             raise Waiting('ContainerCreating', f'Failed to create pod sandbox: failed to get sandbox image "{state["sandboxImage"]}"')
-        if not pod['spec'].get('hostNetwork') and not state['network']:
+        if pod['spec'].get('hostNetwork'):
+            return
+        if not state['network']:
             raise Waiting('ContainerCreating', f'network is not ready: container runtime network not ready: {state["networkMessage"]}')
+        if pod['metadata']['uid'] in self.addresses:
+            return
+        try:
+            bridge.connect()
+        except Refusal as error:
+            raise Waiting('ContainerCreating', 'Failed to create pod sandbox: rpc error: code = Unknown desc = failed to setup network for sandbox '
+                                               f'"{os.urandom(32).hex()}": {error}') from error
 
     def _container_status(self, pod, container, state, obstacle):
         held = self.containers.setdefault((pod['metadata']['uid'], container['name']), _Container())
@@ -96,7 +105,7 @@ class Pods:
         except StopIteration:
             shown = {'terminated': {'exitCode': held.exit_code, 'reason': 'Completed' if held.exit_code == 0 else 'Error'}}
         return {'name': container['name'], 'image': runtime.normalized(container['image']), 'imageID': '', 'restartCount': held.restarts,
-                'ready': 'running' in shown, 'started': 'running' in shown, 'state': shown}
+                'ready': 'running' in shown and not (held.process and _is_probed(container)), 'started': 'running' in shown, 'state': shown}
 
     def _keep_running(self, pod, container, held):
         program = self.special.get(container['name'])
@@ -125,7 +134,11 @@ class Pods:
 
     def _own_command(self, container):
         command = [*(container.get('command') or []), *(container.get('args') or [])] if container.get('command') else []
-        if command and not runtime.holds_program(container['image'], command[0]):
+        try:
+            is_there = not command or runtime.holds_program(container['image'], command[0])
+        except RuntimeFailure as error:
+            raise Waiting('CreateContainerError', str(error)) from error
+        if not is_there:
             raise Waiting('RunContainerError', 'failed to create containerd task: OCI runtime create failed: runc create failed: unable to start '
                                                f'container process: exec: "{command[0]}": executable file not found in $PATH: unknown')
         return command if command and os.path.basename(command[0]) in ('sh', 'echo', 'sleep', 'true', 'false', 'cat') else None
@@ -158,6 +171,11 @@ def stop_with_me(runners):
         os._exit(0)
 
     signal.signal(signal.SIGTERM, end)
+
+
+def _is_probed(container):
+    """Whether something asks the container over the network if it is ready; no process that a stand-in starts would answer."""
+    return 'httpGet' in (container.get('readinessProbe') or {})
 
 
 def _need_image(container, images):

@@ -173,7 +173,9 @@ def holds_program(name, program):
     if (name, program) not in _programs:
         folder = tempfile.mkdtemp(prefix='stand-in.')
         try:
-            run(['ctr', '-n', 'k8s.io', 'images', 'mount', normalized(name), folder])
+            code, _, err = run(['ctr', '-n', 'k8s.io', 'images', 'mount', normalized(name), folder])
+            if code != 0:
+                raise RuntimeFailure(f'rpc error: code = Unknown desc = failed to create containerd container: {err.strip()}')
             _programs[name, program] = any(os.path.lexists(folder + place) for place in places)
         finally:
             run(['ctr', '-n', 'k8s.io', 'images', 'unmount', '--rm', folder])

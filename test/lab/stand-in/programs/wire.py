@@ -70,9 +70,9 @@ def explain(error, host, port):
     """A failed connection in the words that Go uses for it."""
     if isinstance(error, ssl.SSLCertVerificationError):
         if error.verify_code in (62, 64):
-            from standin.pki import alternative_names
+            from standin.pki import addresses_of
 
-            names = alternative_names(ssl.get_server_certificate((host, port)))
+            names = addresses_of(ssl.get_server_certificate((host, port)))
             return f'tls: failed to verify certificate: x509: certificate is valid for {", ".join(names)}, not {host}'
         if error.verify_code in (9, 10):
             return 'tls: failed to verify certificate: x509: certificate has expired or is not yet valid'
