@@ -10,10 +10,10 @@ export type Terminal = {
   readonly isTty: boolean
   readonly errorStream: NodeJS.WriteStream
   readonly input: NodeJS.ReadStream
-  /** Fires at the first Ctrl-C, SIGTERM, SIGHUP. */
+  /** Fires at the first Ctrl-C, SIGTERM, SIGHUP, and when nobody reads any more what is written. */
   readonly signal: AbortSignal
-  /** Called, synchronously, when a second one ends kedge at once. */
-  atOnce(callback: () => void): void
+  /** Called when a second one ends kedge at once, which is then within a second. */
+  atOnce(callback: () => Promise<void>): void
   /** The running program, for the plain runtime's own uses. */
   readonly execPath: string
 }

@@ -16,18 +16,24 @@ if (words.length === 1 && (words[0] === 'version' || words[0] === '--version')) 
 
 function terminal() {
   const stop = new AbortController()
-  const last: (() => void)[] = []
-  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  const last: (() => Promise<void>)[] = []
+  let signals = 0
+  for (const name of ['SIGINT', 'SIGTERM'] as const) {
     process.on(name, () => {
-      if (stop.signal.aborted) {
-        for (const callback of last) callback()
-        process.exit(130)
-      }
-      stop.abort()
+      signals++
+      if (signals === 1) stop.abort()
+      // To end what runs on nodes takes a moment; a third signal does not wait for it.
+      else if (signals > 2) process.exit(130)
+      else void Promise.race([Promise.all(last.map((end) => end())), Bun.sleep(1000)]).then(() => process.exit(130))
     })
   }
-  // A reader that went away (`kedge … | head`) is no error of ours.
-  process.stdout.on('error', () => stop.abort())
+  // A terminal that closes may send several of these, and none of them is somebody's impatience.
+  process.on('SIGHUP', () => {
+    signals = Math.max(1, signals)
+    stop.abort()
+  })
+  // A reader that went away (`kedge … | head`), or a terminal, is no error of ours.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => stop.abort())
   return {
     write: (text: string) => void process.stdout.write(text),
     error: (text: string) => void process.stderr.write(text),
@@ -37,7 +43,7 @@ function terminal() {
     errorStream: process.stderr,
     input: process.stdin,
     signal: stop.signal,
-    atOnce: (callback: () => void) => void last.push(callback),
+    atOnce: (callback: () => Promise<void>) => void last.push(callback),
     execPath: process.execPath,
   }
 }

@@ -37,6 +37,8 @@ export type ChildParts = {
   readonly signals: readonly (AbortSignal | undefined)[]
   /** Signals the command and everything that it started. */
   signalGroup(signal: NodeJS.Signals): void
+  /** Resolves when nothing of the group lives any more, or nothing more can be known of it. Asked of a stopped command. */
+  groupEnd?(): Promise<void>
   /** Lets go of a command that did not end. */
   abandon?(): void
 }
@@ -55,9 +57,16 @@ export function createChild(parts: ChildParts): ChildControl {
   let exited: { code: number | null; signal: NodeJS.Signals | null } | undefined
   let openOutlets = 2
   let escalation: Timer | undefined
+  let group: 'unasked' | 'ending' | 'gone' = 'unasked'
 
   const settle = () => {
     if (settled || !exited || openOutlets > 0) return
+    // What the command left in its group has the same grace as the command, though it holds no output open.
+    if (escalation && group === 'unasked' && parts.groupEnd) {
+      group = 'ending'
+      parts.groupEnd().then(groupIsGone, groupIsGone)
+    }
+    if (group === 'ending') return
     settled = true
     clearTimeout(escalation)
     children.delete(pid)
@@ -65,6 +74,10 @@ export function createChild(parts: ChildParts): ChildControl {
     parts.stdin.destroy()
     child.emit('exit', exited.code, exited.signal)
     child.emit('close', exited.code, exited.signal)
+  }
+  const groupIsGone = () => {
+    group = 'gone'
+    settle()
   }
   const exit: ChildControl['exit'] = (code, signal) => {
     exited ??= { code, signal }
@@ -79,6 +92,7 @@ export function createChild(parts: ChildParts): ChildControl {
   }
   const letGo = () => {
     parts.abandon?.()
+    group = 'gone'
     exit(null, 'SIGKILL')
     stdout.stream.destroy()
     stderr.stream.destroy()
@@ -128,7 +142,12 @@ export const failSoon = (control: ChildControl, error: unknown): void => {
   setImmediate(() => control.fail(error))
 }
 
-/** For a kedge that leaves at once: no grace, and nothing of what it started here lives on. */
-export function killChildren(): void {
-  for (const child of children.values()) child.kill('SIGKILL')
+/** For a kedge that leaves at once: no grace. Resolves when nothing that it started lives on, here or on a node. */
+export async function killChildren(): Promise<void> {
+  await Promise.all(
+    [...children.values()].map((child) => {
+      const closed = new Promise((resolve) => child.once('close', resolve))
+      return child.kill('SIGKILL') ? closed : undefined
+    }),
+  )
 }

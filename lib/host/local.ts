@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn as spawnProcess } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { PassThrough } from 'node:stream'
 import { defaults } from 'zx/core'
 import { TaskError } from '../event/failure.ts'
@@ -35,6 +35,7 @@ function spawnLocal(command: Command): Child {
     pid: started?.pid,
     signals: command.signals,
     signalGroup: (signal) => signalGroup(started?.pid, signal),
+    groupEnd: () => groupEnd(started?.pid),
     abandon: () => started?.unref(),
   })
   if (started?.pid === undefined && failure) failSoon(control, explain(failure, command))
@@ -82,6 +83,33 @@ function signalGroup(pid: number | undefined, signal: NodeJS.Signals): void {
   } catch {
     // The whole group has ended already.
   }
+}
+
+async function groupEnd(pid: number | undefined): Promise<void> {
+  const isOver = Date.now() + groupEndSeconds * 1000
+  while (pid !== undefined && isGroupAlive(pid) && Date.now() < isOver) await Bun.sleep(20)
+}
+
+/** Longer than the grace that a stopped command has. */
+const groupEndSeconds = 10
+
+function isGroupAlive(group: number): boolean {
+  try {
+    process.kill(-group, 0)
+  } catch {
+    return false
+  }
+  // A process that has ended counts until somebody asks how, and where process 1 does not, nobody will.
+  return readdirSync('/proc').some((name) => {
+    try {
+      if (!/^\d+$/.test(name)) return false
+      const stat = readFileSync(`/proc/${name}/stat`, 'latin1')
+      const [state, , number] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+      return Number(number) === group && state !== 'Z'
+    } catch {
+      return false
+    }
+  })
 }
 
 function explain(error: unknown, command: Command): unknown {

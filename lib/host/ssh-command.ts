@@ -35,6 +35,7 @@ export function createSshSpawn(links: SshLinks, options: SshOptions): Spawn {
         else control.exit(null, signal)
         if (!lease) for (const outlet of [control.stdout, control.stderr]) outlet.end()
       },
+      groupEnd: group.end,
       abandon: () => lease?.channel.destroy(),
     })
     const stopped = command.signals.find((signal) => signal?.aborted)
@@ -151,24 +152,32 @@ function createGroupSignal(line: string) {
       wanted = signal
       return
     }
-    const { lease, number } = target
-    const script = `kill -${signal.slice(3)} -- -${number}`
-    const tryIt = (attempt: number) => {
-      if (lease.lostBecause() !== undefined) return
-      lease.client.exec(line, (error, channel: ClientChannel) => {
-        // All spare sessions are busy ending other commands.
-        if (error && attempt < 50) setTimeout(tryIt, 100, attempt + 1)
-        if (error) return
-        channel.resume()
-        channel.stderr.resume()
-        channel.on('error', () => {})
-        channel.end(`${script}\0`)
-      })
-    }
-    tryIt(1)
+    void tell(target.lease, `kill -${signal.slice(3)} -- -${target.number}`)
   }
+  /** Runs a script beside the command. Resolves when it has ended, or cannot be run. */
+  const tell = (lease: Lease, script: string) =>
+    new Promise<void>((resolve) => {
+      const tryIt = (attempt: number) => {
+        if (lease.lostBecause() !== undefined) return resolve()
+        lease.client.exec(line, (error, channel: ClientChannel) => {
+          // All spare sessions are busy ending other commands.
+          if (error && attempt < 50) setTimeout(tryIt, 100, attempt + 1)
+          else if (error) resolve()
+          if (error) return
+          channel.resume()
+          channel.stderr.resume()
+          channel.on('error', () => {})
+          channel.once('close', () => resolve())
+          channel.end(`${script}\0`)
+        })
+      }
+      tryIt(1)
+    })
   return {
     send,
+    end: async () => {
+      if (target) await tell(target.lease, untilGroupEnds(target.number))
+    },
     found(lease: Lease, number: number) {
       if (!Number.isInteger(number) || number <= 1) return
       target = { lease, number }
@@ -176,6 +185,15 @@ function createGroupSignal(line: string) {
     },
   }
 }
+
+/** Ends by itself after some 10 s. A process that has ended counts until somebody asks how, and must not be waited for. */
+const untilGroupEnds = (group: number): string =>
+  [
+    `lives() { local stat; kill -0 -- -${group} || return 1`,
+    `for stat in /proc/[0-9]*/stat; do read -r stat < $stat || continue; set -- \${stat##*) }`,
+    `if [ "$3" = ${group} ] && [ "$1" != Z ]; then return 0; fi; done; return 1; }`,
+    'for ((turn = 0; turn < 200; turn++)); do lives || break; sleep 0.05; done',
+  ].join('\n')
 
 function explainStart(code: number | null, stderr: string, options: SshOptions): TaskError {
   const where = `${options.name} (${addressOf(options.target)})`
