@@ -258,19 +258,25 @@ test('what only edgecore’s journal tells: a damaged token, another CA, an addr
 })
 
 test('an edge joins on its own LAN, with its labels, version and address', async () => {
-  const joined = await must(join(edge, 2, { labels: 'device=camera' }))
+  edge.write('/before.sh', 'echo before\n')
+  edge.write('/after.sh', 'exit 3\n')
+  const scripts = { 'pre-run': `${edge.root}/before.sh`, 'post-run': `${edge.root}/after.sh` }
+  const joined = await must(join(edge, 2, { labels: 'device=camera', ...scripts }))
+  expect(joined.stdout).toStartWith('before\n')
+  expect(joined.stdout).toEndWith(`failed: failed to execute script ${edge.root}/after.sh: exit status 3\n`)
   const places = joined.stderr.match(/\w+\.go:\d+\] \d+\. [\w ]+/g)
   expect(places).toEqual([
-    'join.go:73] 1. Check KubeEdge edgecore process status',
-    'join.go:82] 2. Check if the management directory is clean',
-    'join.go:97] 3. Check if the node name is valid',
-    'join_others.go:190] 4. Create the necessary directories',
-    'join_others.go:257] 5. Pull Images',
-    'join_others.go:262] 6. Copy resources from the image to the management directory',
-    'join_others.go:201] 7. Generate systemd service file',
-    'join_others.go:218] 8. Generate EdgeCore default configuration',
-    'join_others.go:223] 9. Run EdgeCore daemon',
-    'join_others.go:243] 10. Install Complete',
+    'join.go:68] 1. Executing pre',
+    'join.go:73] 2. Check KubeEdge edgecore process status',
+    'join.go:82] 3. Check if the management directory is clean',
+    'join.go:97] 4. Check if the node name is valid',
+    'join_others.go:190] 5. Create the necessary directories',
+    'join_others.go:257] 6. Pull Images',
+    'join_others.go:262] 7. Copy resources from the image to the management directory',
+    'join_others.go:201] 8. Generate systemd service file',
+    'join_others.go:218] 9. Generate EdgeCore default configuration',
+    'join_others.go:223] 10. Run EdgeCore daemon',
+    'join_others.go:243] 11. Install Complete',
   ])
   const config = edge.read('/etc/kubeedge/config/edgecore.yaml') ?? ''
   expect(config).toContain('cgroupDriver: systemd')

@@ -111,12 +111,13 @@ class ApiServer:
         return Reply(201, item)
 
     def put(self, request, kind, namespace, name, sub):
-        old, item = self.found(kind, namespace, name), self._body(request, kind, namespace)
-        wanted = item['metadata'].get('resourceVersion')
-        if wanted and wanted != old['metadata']['resourceVersion']:
-            return failure(409, 'Conflict', f'Operation cannot be fulfilled on {_quoted(kind, name)}: the object has been modified; please '
-                                            'apply your changes to the latest version and try again', name=name, kind=kind.plural)
-        return Reply(200, self._replace(kind, old, item, sub))
+        with self.store.changed:
+            old, item = self.found(kind, namespace, name), self._body(request, kind, namespace)
+            wanted = item['metadata'].get('resourceVersion')
+            if wanted and wanted != old['metadata']['resourceVersion']:
+                return failure(409, 'Conflict', f'Operation cannot be fulfilled on {_quoted(kind, name)}: the object has been modified; please '
+                                                'apply your changes to the latest version and try again', name=name, kind=kind.plural)
+            return Reply(200, self._replace(kind, old, item, sub))
 
     def patch(self, request, kind, namespace, name, sub):
         how = request.headers.get('content-type', '').split(';')[0]
@@ -149,8 +150,9 @@ class ApiServer:
                 self._remove(kind, item, 30)
             return Reply(200, {'kind': 'Status', 'status': 'Success'})
         grace = request.query.get('gracePeriodSeconds')
-        item = self.found(kind, namespace, name)
-        self._remove(kind, item, 30 if grace is None else int(grace))
+        with self.store.changed:
+            item = self.found(kind, namespace, name)
+            self._remove(kind, item, 30 if grace is None else int(grace))
         return Reply(200, item)
 
     def _remove(self, kind, item, grace):

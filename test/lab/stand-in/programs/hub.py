@@ -17,6 +17,7 @@ _UPGRADED = b'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade
 class Hub:
     def __init__(self, api, has_stream):
         self.api, self.has_stream, self.lock, self.sessions, self.pods = api, has_stream, threading.Lock(), {}, {}
+        self.sending = threading.Lock()
 
     def __call__(self, request):
         return Reply(400, 'the client is not using the websocket protocol', 'text/plain')
@@ -93,8 +94,10 @@ class Hub:
                 time.sleep(pace(1))
 
     def _send_pods(self, name):
-        if name in self.sessions:
-            self._send(name, {'pods': [pod for pod in list(self.pods.values()) if pod['spec'].get('nodeName') == name]})
+        # A list that is older than what the edge has been told must not come after it: nothing would correct it.
+        with self.sending:
+            if name in self.sessions:
+                self._send(name, {'pods': [pod for pod in list(self.pods.values()) if pod['spec'].get('nodeName') == name]})
 
     def _send(self, name, message):
         try:

@@ -43,9 +43,12 @@ def issue(ca, ca_key, subject, addresses=(), names=(), usage='clientAuth', days=
 def _alternatives(addresses, names):
     """The extension in DER, as Go writes it: names first, and an empty one, too, which openssl's own words cannot say."""
     parts = [(0x82, name.encode()) for name in names] + [(0x87, ipaddress.ip_address(address).packed) for address in addresses]
-    body = b''.join(bytes([tag, len(data)]) + data for tag, data in parts)
-    size = bytes([len(body)]) if len(body) < 128 else bytes([0x82, *len(body).to_bytes(2, 'big')])
-    return 'DER:' + (b'\x30' + size + body).hex(':') if parts else ''
+    return 'DER:' + _der(0x30, b''.join(_der(*part) for part in parts)).hex(':') if parts else ''
+
+
+def _der(tag, content):
+    size = len(content)
+    return bytes([tag, size] if size < 128 else [tag, 0x82, size >> 8, size & 255]) + content
 
 
 def make_request(subject):
