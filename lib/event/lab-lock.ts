@@ -1,5 +1,5 @@
 import { Database } from 'bun:sqlite'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 
@@ -19,7 +19,8 @@ export function lockLab(stateFolder: string, command: string): LabLock {
   const holderFile = join(stateFolder, 'holder.json')
   const database = new Database(join(stateFolder, 'lock.sqlite'), { create: true })
   try {
-    database.run('PRAGMA busy_timeout = 0')
+    // Long enough for a reader that asks whether the lab is held, and short for a person who is told by whom.
+    database.run('PRAGMA busy_timeout = 250')
     database.run('BEGIN EXCLUSIVE')
   } catch (error) {
     database.close()
@@ -29,7 +30,8 @@ export function lockLab(stateFolder: string, command: string): LabLock {
   }
   held.add(database)
   const holder: Holder = { pid: process.pid, host: hostname(), since: new Date().toISOString(), command }
-  writeFileSync(holderFile, JSON.stringify(holder), { mode: 0o600 })
+  writeFileSync(`${holderFile}.new`, JSON.stringify(holder), { mode: 0o600 })
+  renameSync(`${holderFile}.new`, holderFile)
   return {
     ok: true,
     release() {
@@ -37,6 +39,22 @@ export function lockLab(stateFolder: string, command: string): LabLock {
       database.run('ROLLBACK')
       database.close()
     },
+  }
+}
+
+/** Whether somebody works on the lab now. Holds nobody up. */
+export function isLabHeld(stateFolder: string): boolean {
+  const path = join(stateFolder, 'lock.sqlite')
+  if (!existsSync(path)) return false
+  const database = new Database(path, { readonly: true })
+  try {
+    database.query('SELECT count(*) FROM sqlite_master').get()
+    return false
+  } catch (error) {
+    if (/locked|busy/i.test(String(error))) return true
+    throw error
+  } finally {
+    database.close()
   }
 }
 
