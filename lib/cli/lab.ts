@@ -1,8 +1,9 @@
-import { existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, statSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import embeddedText from '../../kedge.config.yaml' with { type: 'text' }
 import { tasks as builtIn } from '../../tasks/index.ts'
 import type { Holder } from '../event/lab-lock.ts'
+import { readSmallFile } from '../host/read-small-file.ts'
 import { buildPlan } from '../plan/build-plan.ts'
 import type { Plan } from '../plan/plan.ts'
 import { ownTaskFiles } from '../task/own-tasks.ts'
@@ -47,18 +48,16 @@ export function openLab(terminal: Terminal, options: GlobalOptions): Lab {
 }
 
 function readConfig(path: string, shown: string): string {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code
-    const why = code === 'ENOENT' ? 'there is no such file' : code === 'EISDIR' ? 'it is a folder' : String(code)
-    throw new CliError(exitCodes.configuration, `${shown}: ${why}`)
-  }
+  const read = readSmallFile(path)
+  if ('text' in read) return read.text
+  throw new CliError(exitCodes.configuration, `${shown}: ${read.why}`)
 }
 
-/** The state folder holds keys: nobody else may look in. */
-export const makeStateFolder = ({ stateFolder }: Lab): void =>
-  void mkdirSync(stateFolder, { recursive: true, mode: 0o700 })
+/** The state folder holds keys: nobody else may look in, also where it was copied from elsewhere without its mode. */
+export function makeStateFolder({ stateFolder }: Lab): void {
+  mkdirSync(stateFolder, { recursive: true, mode: 0o700 })
+  if ((statSync(stateFolder).mode & 0o077) !== 0) chmodSync(stateFolder, 0o700)
+}
 
 export const builtInTask = (name: string): Task | undefined => builtIn[name]
 

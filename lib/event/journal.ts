@@ -18,12 +18,16 @@ export type RunEntry = {
  */
 export type Journal = {
   record(event: Event): void
+  /** Whose it is: the lab of its newest run. */
+  lab(): string | undefined
   /** Newest first. */
   runs(): readonly RunEntry[]
   /** In the order in which they happened; empty for an unknown run. */
   events(run: string): readonly Event[]
   /** The newest event of each instance that says how it ended, over all runs. */
   lastEnds(): ReadonlyMap<InstanceId, Event>
+  /** Every instance that any run has had to do with, whether it ended or not. */
+  instances(): readonly InstanceId[]
   close(): void
 }
 
@@ -66,6 +70,14 @@ export function openJournal(path: string, options: { readonly readOnly?: boolean
       if (!isKept(event)) return
       insert.run(event.run, event.at, event.type, 'id' in event ? event.id : null, JSON.stringify(event))
     },
+    lab() {
+      const row = database
+        .query(
+          "SELECT json_extract(body, '$.lab') AS lab FROM events WHERE type = 'run-started' ORDER BY seq DESC LIMIT 1",
+        )
+        .get() as { lab: string } | null
+      return row?.lab
+    },
     runs() {
       const rows = database
         .query(
@@ -85,6 +97,10 @@ export function openJournal(path: string, options: { readonly readOnly?: boolean
         )
         .all()
       return new Map(rows.map(parse).flatMap((event) => ('id' in event ? [[event.id, event] as const] : [])))
+    },
+    instances() {
+      const rows = database.query('SELECT DISTINCT instance FROM events WHERE instance IS NOT NULL').all()
+      return rows.map((row) => (row as { instance: InstanceId }).instance)
     },
     close: () => database.close(),
   }

@@ -13,8 +13,32 @@ export function toFailure(error: unknown): Failure {
   if (error instanceof Error && error.cause instanceof TaskError) return maskFailure(error.cause.failure)
   if (error instanceof Error && error.name === 'TimeoutError') return { kind: 'timeout', message: mask(error.message) }
   if (isAbort(error)) return { kind: 'command', message: 'Stopped before it was done' }
+  const storage = storageFailure(error)
+  if (storage) return storage
   const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
   return { kind: 'bug', message: mask(message) }
+}
+
+/** A disk of this machine that is full or refuses, as files and SQLite's two databases in the state folder say it. */
+function storageFailure(error: unknown): Failure | undefined {
+  if (!(error instanceof Error)) return undefined
+  const { code = '', path, message } = error as NodeJS.ErrnoException
+  const where = path ?? (code.startsWith('SQLITE_') ? 'the state folder of the lab' : 'a folder of this machine')
+  if (['ENOSPC', 'EDQUOT', 'SQLITE_FULL'].includes(code)) {
+    return {
+      kind: 'refused',
+      message: mask(`the disk is full: there is no room left for ${where}`),
+      cure: 'see with df -h which disk that is, make room, and run it again',
+    }
+  }
+  if (/^SQLITE_(IOERR|CANTOPEN|READONLY|CORRUPT|NOTADB)/.test(code)) {
+    return {
+      kind: 'refused',
+      message: mask(`the journal or the lock in ${where} cannot be used: ${message}`),
+      cure: 'see with ls -l and df -h whether the folder can be written and has room; --state gives another one',
+    }
+  }
+  return undefined
 }
 
 function failureOfCommand(output: ProcessOutput): Failure {

@@ -2,7 +2,8 @@ import { availableParallelism } from 'node:os'
 import { join, relative } from 'node:path'
 import { InvalidArgumentError } from 'commander'
 import type { Event, Reporter } from '../../event/event.ts'
-import { openJournal } from '../../event/journal.ts'
+import { refused } from '../../event/failure.ts'
+import { type Journal, openJournal } from '../../event/journal.ts'
 import { lockLab } from '../../event/lab-lock.ts'
 import { logFiles } from '../../event/log-files.ts'
 import { createRecorder } from '../../event/recorder.ts'
@@ -57,6 +58,7 @@ export default {
     const lock = lockLab(lab.stateFolder, `kedge run ${words.join(' ')}`)
     if (!lock.ok) throw labHeld(lab, lock.holder)
     const journal = openJournal(join(lab.stateFolder, 'journal.sqlite'))
+    mustBeOf(lab, journal)
     const session = await openSession(terminal, lab, options.seed)
     const run = runId(new Date())
     const events: Event[] = []
@@ -97,6 +99,17 @@ export default {
     }
   },
 } satisfies Command
+
+/** A state folder that was copied from another lab has keys and a history that are not this lab's. */
+function mustBeOf(lab: Lab, journal: Journal): void {
+  const { topology, stateFolder } = lab
+  const owner = journal.lab()
+  if (owner === undefined || owner === topology.lab) return
+  throw refused(
+    `${stateFolder} is the state of lab ${owner}, not of ${topology.lab}`,
+    'move that folder away, or give another one with --state',
+  )
+}
 
 const imagesIn =
   ({ surroundings }: Session) =>
