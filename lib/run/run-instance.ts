@@ -1,6 +1,7 @@
 import type { Emit } from '../event/event.ts'
 import type { Failure } from '../event/failure.ts'
 import { withKnownCause } from '../event/known-failure.ts'
+import { mask } from '../host/secret.ts'
 import { fieldsOf, type Instance } from '../plan/plan.ts'
 import type { Check, Task, TaskContext } from '../task/task.ts'
 import { isWorthRetrying, retryDelaySeconds } from './retry.ts'
@@ -133,10 +134,11 @@ async function checkRunCheck(
   await task.run(context)
   const after = await task.check(context)
   if (after.done) return { state: 'done' }
-  return { state: 'failed', failure: { kind: 'still-pending', message: `ran, and yet: ${after.why}` } }
+  return { state: 'failed', failure: { kind: 'still-pending', message: `ran, and yet: ${whyOf(after)}` } }
 }
 
-const whyOf = (check: Check) => (check.done ? 'forced' : check.why)
+// A check may quote what it found.
+const whyOf = (check: Check) => (check.done ? 'forced' : mask(check.why))
 
 function timeoutFailure(instance: Instance, { command, lastLines, cause, cure }: Failure): Failure {
   return {
