@@ -19,7 +19,7 @@ const programs: readonly Program[] = ['kubeadm', 'kubelet', 'kubectl', 'crictl']
 }))
 const kubeconfig = '/etc/kubernetes/admin.conf'
 const initFile = '/var/lib/kedge/kubeadm-init.json'
-const joinFile = '/var/lib/kedge/kubeadm-join.json'
+const joinFile = '/var/lib/kedge/secrets/kubeadm-join.json'
 
 const attempt = { ...marksOf('kubeadm'), clear: reset, leave: 'kubeadm reset' }
 const initAttempt: Attempt = {

@@ -14,7 +14,10 @@ export type Host = {
   readonly $: Shell
   /** The whole file as text, or undefined where there is none. */
   read(path: string): Promise<string | undefined>
-  /** Whole or not at all: written aside, flushed, renamed; folders are made. `mode` defaults to 0o644, for a secret to 0o600. */
+  /**
+   * Whole or not at all: written aside, flushed, renamed; folders are made. `mode` is by default 0o644, for a secret
+   * 0o600, in folders of 0o700 where they are made for it.
+   */
   write(path: string, content: string | Uint8Array | Secret, options?: { readonly mode?: number }): Promise<void>
   /** Copies a local file there, streamed; where `sha256` is given it is checked at the far end before the rename. */
   put(localPath: string, path: string, options?: PutOptions): Promise<void>

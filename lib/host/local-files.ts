@@ -23,7 +23,8 @@ export function createLocalFiles({ signal, onOutput, cwd = '.' }: HostBinding): 
     async write(path, content, { mode = isSecret(content) ? 0o600 : 0o644 } = {}) {
       signal.throwIfAborted()
       onOutput('command', `write ${path}`)
-      await replace(resolve(cwd, path), mode, async (file) => {
+      const folderMode = isSecret(content) ? 0o700 : 0o777
+      await replace(resolve(cwd, path), { mode, folderMode }, async (file) => {
         await file.writeFile(isSecret(content) ? reveal(content) : content)
       })
     },
@@ -32,7 +33,7 @@ export function createLocalFiles({ signal, onOutput, cwd = '.' }: HostBinding): 
       onOutput('command', `put ${path}`)
       const source = resolve(cwd, localPath)
       const total = (await stat(source).catch(rethrow)).size
-      await replace(resolve(cwd, path), mode, async (file) => {
+      await replace(resolve(cwd, path), { mode, folderMode: 0o777 }, async (file) => {
         const hash = createHash('sha256')
         let sent = 0
         for await (const chunk of createReadStream(source, { highWaterMark: 1024 * 1024 })) {
@@ -57,10 +58,16 @@ export const damaged = (path: string, expected: string | undefined, found: strin
     cure: 'kedge bundle verify names what is damaged',
   })
 
-async function replace(path: string, mode: number, fill: (file: FileHandle) => Promise<void>): Promise<void> {
+type Modes = { readonly mode: number; readonly folderMode: number }
+
+async function replace(
+  path: string,
+  { mode, folderMode }: Modes,
+  fill: (file: FileHandle) => Promise<void>,
+): Promise<void> {
   const aside = join(dirname(path), `.kedge-${randomBytes(6).toString('hex')}`)
   try {
-    await mkdir(dirname(path), { recursive: true })
+    await mkdir(dirname(path), { recursive: true, mode: folderMode })
     const file = await open(aside, 'wx', 0o600)
     try {
       await file.chmod(mode)

@@ -63,7 +63,11 @@ export function createSshFiles(name: string, spawn: Spawn, binding: HostBinding)
     async write(path, content, { mode = isSecret(content) ? 0o600 : 0o644 } = {}) {
       const bytes = Buffer.from(isSecret(content) ? reveal(content) : content)
       onOutput('command', `write ${path}`)
-      await run(`write ${path}`, receive(path, { mode, bytes: bytes.length }), Readable.from([bytes]))
+      await run(
+        `write ${path}`,
+        receive(path, { mode, bytes: bytes.length, forSecret: isSecret(content) }),
+        Readable.from([bytes]),
+      )
     },
     async put(localPath, path, { mode = 0o644, sha256, onProgress } = {}) {
       const source = resolve(binding.cwd ?? '.', localPath)
@@ -85,11 +89,19 @@ export function createSshFiles(name: string, spawn: Spawn, binding: HostBinding)
   }
 }
 
+type Receipt = {
+  readonly mode: number
+  readonly bytes: number
+  readonly sha256?: string
+  /** Folders that are made for a secret are for its owner only. */
+  readonly forSecret?: boolean
+}
+
 /**
  * Takes a file from stdin: mode before content, flushed, counted, and only then renamed. What was cut short by a lost link or a
  * kill never takes the old file's place. Prints the sum where it is not the expected one.
  */
-function receive(path: string, { mode, bytes, sha256 }: { mode: number; bytes: number; sha256?: string }): string {
+function receive(path: string, { mode, bytes, sha256, forSecret = false }: Receipt): string {
   const aside = `${dirname(path)}/.kedge-${randomBytes(6).toString('hex')}`
   // tee feeds the sum while the file is written, so that nothing is read twice.
   const take =
@@ -100,7 +112,7 @@ function receive(path: string, { mode, bytes, sha256 }: { mode: number; bytes: n
   return [
     'set -e -o pipefail',
     `path=${quote(path)} aside=${quote(aside)}`,
-    `mkdir -p -- ${quote(dirname(path))}`,
+    `${forSecret ? '(umask 077; ' : ''}mkdir -p -- ${quote(dirname(path))}${forSecret ? ')' : ''}`,
     `trap 'rm -f -- "$aside"' EXIT`,
     '(umask 077; : > "$aside")',
     `chmod ${mode.toString(8)} -- "$aside"`,

@@ -10,7 +10,7 @@ import { hubPortOf, portsToReach } from './ports.ts'
 import { silentPorts } from './silent-ports.ts'
 
 /** Where the token waits on the edge for the join; gone after it. */
-export const tokenFile = '/var/lib/kedge/edge-token'
+export const tokenFile = '/var/lib/kedge/secrets/edge-token'
 
 /**
  * keadm join's words, the token aside. The cgroup driver must be said (keadm's default is cgroupfs); the rest is

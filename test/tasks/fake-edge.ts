@@ -3,7 +3,7 @@ import { edgeJson, edgeLabels, type NodeAnswer } from '../distribution/kubectl-a
 import { caHash, tokenAndCaJson, tokenOf } from '../kubeedge/make-token.ts'
 import { type Scene, type SceneOptions, sceneOn } from './context.ts'
 
-export const tokenFile = '/var/lib/kedge/edge-token'
+export const tokenFile = '/var/lib/kedge/secrets/edge-token'
 export const cniFile = '/etc/cni/net.d/10-kedge.conflist'
 export const machineId = '6ae04d4c8ec557e31d5c9b75d413af23'
 /** Another one each time: what was called secret once stays masked for as long as the process lives. */

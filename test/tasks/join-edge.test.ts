@@ -167,7 +167,7 @@ describe('run', () => {
       [/^keadm join/, { stderr: 'timed out waiting for the condition\n', exitCode: 1 }],
     ])
     expect(await failureOf(joinEdge.run(ctx))).toMatch(
-      /^command: “keadm join --token="\$\(cat \/var\/lib\/kedge\/edge-token\)"/,
+      /^command: “keadm join --token="\$\(cat \/var\/lib\/kedge\/secrets\/edge-token\)"/,
     )
     expect(file('edge-1', tokenFile)).toBe(token)
   })

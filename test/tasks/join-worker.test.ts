@@ -7,7 +7,7 @@ import { failureOf, sceneOn } from './context.ts'
 const begun = '/var/lib/kedge/kubeadm-begun'
 const done = '/var/lib/kedge/kubeadm-done'
 const sign = '/etc/kubernetes/kubelet.conf'
-const joinFile = '/var/lib/kedge/kubeadm-join.json'
+const joinFile = '/var/lib/kedge/secrets/kubeadm-join.json'
 const reset = 'kubeadm reset --force --cri-socket unix:///run/containerd/containerd.sock'
 // Another one for each scene: what was called secret once stays masked for as long as the process lives.
 const newToken = () => `x7q2ab.${crypto.randomUUID().replaceAll('-', '').slice(0, 16)}`
