@@ -10,9 +10,16 @@ export type KeyPair = {
 
 /** A fresh ed25519 pair, for a user or for a host. */
 export function generateKeyPair(comment: string): KeyPair {
-  const pair = ssh2.utils.generateKeyPairSync('ed25519', { comment })
-  return { privateKey: `${pair.private.trimEnd()}\n`, publicLine: pair.public.trim() }
+  for (;;) {
+    const pair = ssh2.utils.generateKeyPairSync('ed25519', { comment })
+    // ssh2 drops a zero byte at the head of a public key, and no program reads what is left: one pair in 256.
+    if (parsePublicLine(pair.public).blob.length !== ed25519BlobBytes) continue
+    return { privateKey: `${pair.private.trimEnd()}\n`, publicLine: pair.public.trim() }
+  }
 }
+
+/** Two fields with their lengths: the type's name and the key's 32 bytes. */
+const ed25519BlobBytes = 4 + 'ssh-ed25519'.length + 4 + 32
 
 /** As `ssh-keygen -l` prints it: `SHA256:` and base64 without padding. Takes a public line or the key's blob. */
 export function fingerprint(key: string | Buffer): string {

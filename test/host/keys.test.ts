@@ -18,6 +18,13 @@ test('makes a pair that belongs together, in OpenSSH’s format, another one eac
   expect(generateKeyPair('kedge lab').publicLine).not.toBe(pair.publicLine)
 })
 
+test('every pair of many is one that programs can read, also where the key happens to begin with a zero', () => {
+  const unreadable = Array.from({ length: 2000 }, () => generateKeyPair('host').privateKey).filter(
+    (key) => ssh2.utils.parseKey(key) instanceof Error,
+  )
+  expect(unreadable).toEqual([])
+})
+
 test.each(['', 'ssh-ed25519', 'ssh-rsa AAAA', `ssh-rsa ${first.line.split(' ')[1]}`])('%j is no public key', (line) => {
   expect(() => parsePublicLine(line)).toThrow(TypeError)
 })
