@@ -17,9 +17,11 @@ const shortestLine = 16
 export function findSecrets(secrets: readonly NamedSecret[], files: Iterable<string>): Find[] {
   const forms = secrets.flatMap(formsOf)
   const overlap = Math.max(0, ...forms.map(({ bytes }) => bytes.length))
+  // One for all files: there are thousands of them, most of a few bytes.
+  const buffer = Buffer.allocUnsafe(pieceBytes + overlap)
   const found = new Map<string, Find>()
   for (const file of files) {
-    for (const piece of piecesOf(file, overlap)) {
+    for (const piece of piecesOf(file, buffer, overlap)) {
       for (const { secret, form, bytes } of forms) {
         if (piece.includes(bytes)) found.set(`${secret} ${form} ${file}`, { secret, form, file })
       }
@@ -86,11 +88,10 @@ function renderings(text: string): Record<string, string> {
 }
 
 /** A file in pieces that overlap, so that no cut hides a secret. */
-function* piecesOf(file: string, overlap: number): Generator<Buffer> {
+function* piecesOf(file: string, buffer: Buffer, overlap: number): Generator<Buffer> {
   let descriptor: number | undefined
   try {
     descriptor = openSync(file, 'r')
-    const buffer = Buffer.alloc(pieceBytes + overlap)
     let kept = 0
     for (;;) {
       const bytes = readSync(descriptor, buffer, kept, pieceBytes, null)
