@@ -333,8 +333,9 @@ test('CoreDNS goes to an edge as soon as it is restarted, where its image is mis
   await until(async () => !/ edge-1 /.test(await shown()))
   expect((await shown()).match(/1\/1 +Running .* master /g)).toHaveLength(2)
   // The guard is added to kubeadm's own affinity.
-  const { spec } = await cluster.json<{ spec: object }>('deployment', 'coredns', '-n', 'kube-system')
-  expect(JSON.stringify(spec)).toContain('podAntiAffinity')
+  const affinity = '{.spec.template.spec.affinity}'
+  const { stdout } = await inSystem('get', 'deployment', 'coredns', '-o', `jsonpath=${affinity}`)
+  expect(Object.keys(JSON.parse(stdout))).toEqual(['podAntiAffinity', 'nodeAffinity'])
   expect(await unguardedWorkloads(clusterOf(contextOnEdge()))).toEqual([])
 })
 

@@ -4,6 +4,7 @@ network, and starts processes only for containers that other programs must reach
 import os
 import signal
 import subprocess
+import threading
 import time
 
 from standin import bridge, runtime
@@ -33,6 +34,8 @@ class Pods:
     def __init__(self, host_ip, endpoint, pod_subnet, special):
         self.host_ip, self.endpoint, self.pod_subnet, self.special = host_ip, endpoint, pod_subnet, special
         self.containers, self.addresses = {}, {}
+        # The agent's end comes by a signal while other threads start containers; it may come to the thread that holds the lock.
+        self.starting, self.is_over = threading.RLock(), False
 
     def sync(self, pods):
         """Brings the node to these pods; {uid: status}."""
@@ -46,8 +49,10 @@ class Pods:
         return {pod['metadata']['uid']: self._status(pod, state) for pod in pods if pod['metadata']['uid'] in living}
 
     def stop(self):
-        for container in list(self.containers.values()):
-            self._stop(container)
+        with self.starting:
+            self.is_over = True
+            for container in list(self.containers.values()):
+                self._stop(container)
 
     def _status(self, pod, state):
         spec, statuses = pod['spec'], []
@@ -127,7 +132,9 @@ class Pods:
         if not held.process:
             if time.monotonic() < held.next_start:
                 raise Waiting('CrashLoopBackOff', f'back-off restarting failed container={container["name"]} pod={pod["metadata"]["name"]}')
-            with open(_log_path(pod, container), 'ab') as log:
+            with self.starting, open(_log_path(pod, container), 'ab') as log:
+                if self.is_over:
+                    raise Waiting('ContainerCreating')
                 held.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
             held.started = now_text()
             klog(f'started container {container["name"]} of pod {pod["metadata"]["name"]}')
