@@ -1,6 +1,5 @@
 import { refused } from '../event/failure.ts'
 import type { Host } from '../host/host.ts'
-import { ownerOf } from './ownership.ts'
 import { find, parseXml, type XmlElement } from './xml.ts'
 
 /** A definition in libvirt with its state. */
@@ -81,16 +80,38 @@ export async function readDefined(
   throw explained(answer)
 }
 
-/** Every domain or network of this libvirt that kedge made for the lab. */
-export async function ownDefinitions(
-  virsh: Virsh,
+/**
+ * Every domain or network of this libvirt, whoever made it. One that cannot be read is no reason to take it for gone: then
+ * this throws.
+ */
+export async function allDefined(
+  hypervisor: Host,
+  uri: string,
   kind: 'domain' | 'network',
-  lab: string,
 ): Promise<readonly Defined[]> {
-  const names = await virsh.run(kind === 'domain' ? ['list', '--all', '--name'] : ['net-list', '--all', '--name'])
-  const candidates = names.split('\n').filter((name) => name.startsWith(`${lab}-`))
-  const found = await Promise.all(candidates.map((name) => readDefined(virsh, kind, name)))
-  return found.flatMap((defined) => (defined && ownerOf(defined.definition)?.lab === lab ? [defined] : []))
+  const virsh = ['virsh', '-q', '-c', libvirtUri(uri)]
+  const list = kind === 'domain' ? 'list' : 'net-list'
+  const [definition, state] = kind === 'domain' ? ['dumpxml', 'domstate'] : ['net-dumpxml', 'net-info']
+  const output = await hypervisor.$`export LC_ALL=C
+ids=$(${virsh} ${list} --all --uuid)
+for id in $ids; do
+  { ${virsh} ${definition} --inactive "$id" && ${virsh} ${state} "$id"; } 2> /dev/null || true
+  echo "end of $id"
+done`
+    .quiet()
+    .catch((error) => {
+      throw explained(error)
+    })
+  const parts = output.stdout.split(/^end of ([0-9a-f-]{36})\n/m)
+  const found = parts.flatMap((text, at) =>
+    at % 2 === 0 && at + 1 < parts.length ? [{ text, id: parts[at + 1] ?? '' }] : [],
+  )
+  const read = await Promise.all(
+    found.map(({ text, id }) =>
+      text.includes(`</${kind}>`) ? parseDefined(text, kind) : readDefined(virshOn(hypervisor, uri), kind, id),
+    ),
+  )
+  return read.filter((defined) => defined !== undefined)
 }
 
 function parseDefined(output: string, kind: 'domain' | 'network'): Defined {

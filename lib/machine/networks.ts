@@ -3,10 +3,11 @@ import type { Host } from '../host/host.ts'
 import { type Check, done, pending } from '../task/task.ts'
 import type { Network, Topology } from '../topology/topology.ts'
 import { overlappingRoutes } from './host-routes.ts'
-import { type Defined, ownDefinitions, readDefined, type Virsh, virshOn } from './libvirt.ts'
+import { allDefined, type Defined, readDefined, type Virsh, virshOn } from './libvirt.ts'
 import { bridgeName, libvirtName } from './names.ts'
 import { networkDifferences, networkXml } from './network-xml.ts'
-import { ownerOf } from './ownership.ts'
+import { madeFor, ownerOf } from './ownership.ts'
+import { removeDefined } from './remove-defined.ts'
 
 /** The networks of the file that a VM is attached to; the others are somebody else's LANs. */
 export const vmNetworks = (topology: Topology): readonly Network[] => {
@@ -54,10 +55,9 @@ export async function createNetworks(hypervisor: Host, topology: Topology): Prom
 
 /** Stops and undefines every network that kedge made for the lab, those that the file no longer names included. */
 export async function destroyNetworks(hypervisor: Host, topology: Topology): Promise<void> {
-  const virsh = virshOn(hypervisor, topology.hypervisor.uri)
-  for (const network of await ownDefinitions(virsh, 'network', topology.lab)) {
-    if (isActive(network)) await virsh.run(['net-destroy', network.name])
-    await virsh.run(['net-undefine', network.name])
+  const { uri } = topology.hypervisor
+  for (const network of await allDefined(hypervisor, uri, 'network')) {
+    if (madeFor(topology.lab, network.definition)) await removeDefined(virshOn(hypervisor, uri), 'network', network)
   }
 }
 

@@ -1,3 +1,4 @@
+import { stableUuid } from './names.ts'
 import { find, type XmlElement, xml } from './xml.ts'
 
 const namespace = 'urn:kedge:lab:1'
@@ -20,4 +21,15 @@ export function ownerOf(definition: XmlElement): Owner | undefined {
     if (lab && network) return { lab, network }
   }
   return undefined
+}
+
+/**
+ * What kedge itself defined for the lab: the mark, under the UUID that kedge gives. It still is so after a rename; a clone,
+ * which carries the mark too, has a UUID of its own and is its maker's.
+ */
+export function madeFor(lab: string, definition: XmlElement): Owner | undefined {
+  const owner = ownerOf(definition)
+  if (owner?.lab !== lab) return undefined
+  const uuid = 'node' in owner ? stableUuid(lab, 'node', owner.node) : stableUuid(lab, 'network', owner.network)
+  return find(definition, ['uuid'])?.text === uuid ? owner : undefined
 }

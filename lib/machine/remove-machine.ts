@@ -1,16 +1,17 @@
-import { refused } from '../event/failure.ts'
+import { refused, type TaskError } from '../event/failure.ts'
 import type { Host } from '../host/host.ts'
 import type { Topology } from '../topology/topology.ts'
 import { readDefined, virshOn } from './libvirt.ts'
 import { forgetHostKey } from './machine-keys.ts'
-import { libvirtName } from './names.ts'
-import { ownerOf } from './ownership.ts'
-import { machineFiles } from './storage.ts'
+import { libvirtName, stableUuid } from './names.ts'
+import { madeFor } from './ownership.ts'
+import { removeDefined } from './remove-defined.ts'
+import { labFolder } from './storage.ts'
 
 /**
- * Removes a node's VM, whether the file still names the node or not: the domain with its snapshots, saved state and
- * firmware variables, its files, and its host key. Finds anything from nothing to everything. A domain that kedge did not
- * make is refused.
+ * Removes a node's VM, whether the file still names the node or not: the domain, whatever it is called by now, with its
+ * snapshots, saved state and firmware variables, its files, and its host key. Finds anything from nothing to everything. A
+ * domain of that name that kedge did not make is refused.
  */
 export async function removeMachine(
   hypervisor: Host,
@@ -18,23 +19,29 @@ export async function removeMachine(
   node: string,
   stateFolder: string,
 ): Promise<void> {
+  const { lab } = topology
   const virsh = virshOn(hypervisor, topology.hypervisor.uri)
-  const domain = libvirtName(topology.lab, node)
-  const defined = await readDefined(virsh, 'domain', domain)
-  if (defined) {
-    const owner = ownerOf(defined.definition)
-    if (owner?.lab !== topology.lab || !('node' in owner) || owner.node !== node) {
-      throw refused(
-        `libvirt domain ${domain} was not made by kedge for this lab`,
-        'nothing was removed; that domain is yours to keep',
-      )
-    }
-    if (defined.state !== 'shut off') await virsh.run(['destroy', domain])
-    await virsh.run(['undefine', domain, '--managed-save', '--snapshots-metadata', '--checkpoints-metadata', '--nvram'])
+  const named = await readDefined(virsh, 'domain', libvirtName(lab, node))
+  const ownerOfNamed = named && madeFor(lab, named.definition)
+  const isOurs = ownerOfNamed && 'node' in ownerOfNamed && ownerOfNamed.node === node
+  if (named && !isOurs) {
+    throw refuseForeign(named.name)
   }
-  const { folder, disk, seed, console } = machineFiles(topology, node)
-  // Each with what was being written aside when a run was killed; the console's log rolls over into .0, .1, …
-  await hypervisor.$`rm -f ${disk} ${disk}.new ${seed} ${seed}.new ${console} ${console}.[0-9]*`
-  await hypervisor.$`rmdir ${folder}`.nothrow().quiet()
+  const defined = named ?? (await readDefined(virsh, 'domain', stableUuid(lab, 'node', node)))
+  if (defined && madeFor(lab, defined.definition)) await removeDefined(virsh, 'domain', defined)
+  await removeFilesOf(hypervisor, topology, node)
   forgetHostKey(stateFolder, node)
+}
+
+export const refuseForeign = (domain: string): TaskError =>
+  refused(
+    `libvirt domain ${domain} was not made by kedge for this lab`,
+    'nothing was removed; that domain is yours to keep',
+  )
+
+/** Disk, seed and console, what was being written aside when a run was killed, and overlays of snapshots: no name has a dot. */
+export async function removeFilesOf(hypervisor: Host, topology: Topology, node: string): Promise<void> {
+  const folder = labFolder(topology)
+  await hypervisor.$`rm -f ${folder}/${node}.*`
+  await hypervisor.$`rmdir ${folder}`.nothrow().quiet()
 }

@@ -26,3 +26,13 @@ export function machineFiles(topology: Topology, node: string): MachineFiles {
 /** Base images lie beside the labs' folders, one for each content, shared by all labs that use this storage folder. */
 export const baseImagePath = (topology: Topology, sha256: string): string =>
   `${topology.hypervisor.storage}/base-${sha256.slice(0, 16)}.qcow2`
+
+/**
+ * Whether kedge made what lies under this name in a lab's folder: what VMs of these nodes have (`<node>.…`, overlays of
+ * snapshots among it), the bundle's disk, and what a killed run had not finished. Anything else there is somebody else's.
+ */
+export function isMadeByKedge(name: string, nodes: ReadonlySet<string>): boolean {
+  if (/^(incoming|\.kedge-[0-9a-f]{12}|bundle-[0-9a-f]{16}\.img(\.new|\.pieces)?)$/.test(name)) return true
+  const dot = name.indexOf('.')
+  return dot > 0 && nodes.has(name.slice(0, dot))
+}

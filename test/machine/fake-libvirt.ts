@@ -2,7 +2,8 @@ import { TaskError } from '../../lib/event/failure.ts'
 import type { Answer, Rule, ScriptedCommand, ScriptedFile } from '../../lib/host/scripted.ts'
 import { find, findAll, formatXml, parseXml, type XmlElement } from '../../lib/machine/xml.ts'
 
-type Domain = { definition: XmlElement; state: string }
+/** `keeps` is what libvirt will not forget without being told to: `managed-save`, `snapshots-metadata`, `nvram`. */
+type Domain = { definition: XmlElement; state: string; keeps?: readonly string[]; isTransient?: boolean }
 type FakeNetwork = { definition: XmlElement; isActive: boolean; isAutostarted: boolean }
 
 /**
@@ -16,6 +17,9 @@ export type FakeLibvirt = {
   /** The scripted host's own files; set it once the host is made. */
   files: Map<string, ScriptedFile>
   routes: string
+  /** As in /proc/net, without the headings. */
+  links: string
+  neighbours: string
   imageInfo: object
   commandCount: number
   dieAt?: number
@@ -33,6 +37,8 @@ export function fakeLibvirt(): FakeLibvirt {
     networks: new Map(),
     files: new Map(),
     routes: '',
+    links: '    lo: 0 0\n',
+    neighbours: '',
     imageInfo: { format: 'qcow2', 'virtual-size': 8 * 2 ** 30 },
     commandCount: 0,
     rules: [[/^/, (given) => dying(fake, given)]],
@@ -48,25 +54,20 @@ function dying(fake: FakeLibvirt, given: ScriptedCommand): Answer {
 function answerTo(fake: FakeLibvirt, { command, input }: ScriptedCommand): Answer {
   const virsh = /^(?:cat \| )?LC_ALL=C virsh -q -c \S+ (.*)$/s.exec(command)?.[1]
   if (virsh) return answerVirsh(fake, virsh.replaceAll("'", ''), input)
+  const every = /^export LC_ALL=C\nids=\$\(virsh -q -c \S+ (net-)?list --all --uuid\)/.exec(command)
+  if (every) return readAll(fake, every[1] ? 'network' : 'domain')
   return answerShell(fake, command)
 }
 
 function answerVirsh(fake: FakeLibvirt, command: string, input: string): Answer {
   const [verb = '', name = '', ...rest] = command.split(/[ ;]+/)
-  const domain = fake.domains.get(verb === 'dumpxml' ? (rest[0] ?? '') : name)
-  const network = fake.networks.get(verb === 'net-dumpxml' ? (rest[0] ?? '') : name)
+  const domain = byNameOrUuid(fake.domains, verb === 'dumpxml' ? (rest[0] ?? '') : name)
+  const network = byNameOrUuid(fake.networks, verb === 'net-dumpxml' ? (rest[0] ?? '') : name)
   switch (verb) {
     case 'dumpxml':
-      return domain ? `${formatXml(domain.definition)}\n${domain.state}\n\n` : missing('domain', rest[0] ?? '')
-    case 'net-dumpxml': {
-      if (!network) return missing('network', rest[0] ?? '')
-      const yes = (claim: boolean) => (claim ? 'yes' : 'no')
-      return `${formatXml(network.definition)}\nName: x\nActive:  ${yes(network.isActive)}\nAutostart:  ${yes(network.isAutostarted)}\n`
-    }
-    case 'list':
-      return [...fake.domains.keys()].join('\n')
-    case 'net-list':
-      return [...fake.networks.keys()].join('\n')
+      return domain ? domainText(domain) : missing('domain', rest[0] ?? '')
+    case 'net-dumpxml':
+      return network ? networkText(network) : missing('network', rest[0] ?? '')
     case 'define':
       return define(fake, parseXml(input)[0] as XmlElement)
     case 'net-define': {
@@ -78,8 +79,30 @@ function answerVirsh(fake: FakeLibvirt, command: string, input: string): Answer 
       return { stderr: 'error: invalid argument: KVM is not supported', exitCode: 1 }
   }
   if (network && verb.startsWith('net-')) return changeNetwork(fake, verb, name, network)
-  if (domain) return changeDomain(fake, verb, name, domain, input)
+  if (domain) return changeDomain(fake, verb, name, domain, input, rest)
+  if (/^(net-)?(destroy|undefine)$/.test(verb)) return missing(verb.startsWith('net-') ? 'network' : 'domain', name)
   throw new Error(`The fake libvirt does not know: ${command}`)
+}
+
+const domainText = ({ definition, state }: Domain): string => `${formatXml(definition)}\n${state}\n\n`
+
+function networkText({ definition, isActive, isAutostarted }: FakeNetwork): string {
+  const yes = (claim: boolean) => (claim ? 'yes' : 'no')
+  return `${formatXml(definition)}\nName: x\nActive:  ${yes(isActive)}\nAutostart:  ${yes(isAutostarted)}\n`
+}
+
+/** What a stranger's definition in a test does not say, libvirt would have made up. */
+const uuidOf = (definition: XmlElement): string =>
+  find(definition, ['uuid'])?.text ?? '00000000-0000-4000-8000-000000000000'
+
+const byNameOrUuid = <T extends { definition: XmlElement }>(all: ReadonlyMap<string, T>, word: string): T | undefined =>
+  all.get(word) ?? [...all.values()].find(({ definition }) => uuidOf(definition) === word)
+
+function readAll(fake: FakeLibvirt, kind: 'domain' | 'network'): string {
+  const ended = (definition: XmlElement, text: string) => `${text}end of ${uuidOf(definition)}\n`
+  return kind === 'domain'
+    ? [...fake.domains.values()].map((domain) => ended(domain.definition, domainText(domain))).join('')
+    : [...fake.networks.values()].map((network) => ended(network.definition, networkText(network))).join('')
 }
 
 function define(fake: FakeLibvirt, definition: XmlElement): Answer {
@@ -98,11 +121,26 @@ function changeNetwork(fake: FakeLibvirt, verb: string, name: string, network: F
   return quiet
 }
 
-function changeDomain(fake: FakeLibvirt, verb: string, name: string, domain: Domain, input: string): Answer {
+function changeDomain(
+  fake: FakeLibvirt,
+  verb: string,
+  name: string,
+  domain: Domain,
+  input: string,
+  options: readonly string[],
+): Answer {
   if (verb === 'start' || verb === 'resume') domain.state = 'running'
-  else if (verb === 'destroy') domain.state = 'shut off'
-  else if (verb === 'undefine') fake.domains.delete(name)
-  else if (verb === 'attach-device') {
+  else if (verb === 'destroy') {
+    if (domain.state === 'shut off') return { stderr: 'error: domain is not running', exitCode: 1 }
+    domain.state = 'shut off'
+    if (domain.isTransient) fake.domains.delete(name)
+  } else if (verb === 'undefine') {
+    const kept = (domain.keeps ?? []).filter((thing) => !options.includes(`--${thing}`))
+    if (kept.length > 0) return { stderr: `error: domain has ${kept.join(', ')}`, exitCode: 1 }
+    // libvirt forgets the definition of a running one, and lets it run on.
+    if (domain.state === 'shut off') fake.domains.delete(name)
+    else domain.isTransient = true
+  } else if (verb === 'attach-device') {
     const { definition } = domain
     const children = definition.children.map((child) =>
       child.name === 'devices' ? { ...child, children: [...child.children, ...parseXml(input)] } : child,
@@ -126,25 +164,52 @@ function answerShell(fake: FakeLibvirt, given: string): Answer {
   const bundleDisk = /^mke2fs .*; mv \S+ ([^\s;]+)/s.exec(command)?.[1]
   const copied = /^cat (\S+) > (\S+); rm \S+$/.exec(command)
   const moved = /^mv (?:-f )?(\S+) ([^\s;]+)/.exec(command)
+  const listed = /^if \[ -d (\S+) \]; then ls -A/.exec(command)?.[1]
+  const storage = /^cd (\S+) 2> \/dev\/null \|\| exit 0\nexport LC_ALL=C\nfor base/.exec(command)?.[1]
+  const within = /^cd (\S+); rm -rf -- (.+)$/.exec(command)
+  const node = /^rm -f (\S+\.)\*$/.exec(command)?.[1]
   const emptied = /^rm -rf ([^\s;]+)/.exec(command)?.[1]
   if (/^test -[es] /.test(command)) return files.has(last) ? quiet : { exitCode: 1 }
   if (command.startsWith('stat -c %s'))
     return files.has(last) ? `${files.get(last)?.content.length}\n` : { exitCode: 1 }
   if (command.startsWith('qemu-img info')) return JSON.stringify(fake.imageInfo)
-  if (made) files.set(made, { content: Buffer.from('overlay'), mode: 0o644 })
+  if (made) files.set(made, { content: Buffer.from(command), mode: 0o644 })
   else if (bundleDisk) files.set(bundleDisk, { content: Buffer.from('pieces'), mode: 0o444 })
   else if (copied) move(copied[1] as string, copied[2] as string)
   else if (moved) move(moved[1] as string, moved[2] as string)
   else if (emptied) for (const path of under(emptied)) files.delete(path)
-  else if (command.startsWith('rm -f')) for (const path of words.slice(2)) files.delete(path)
+  else if (listed)
+    return [...new Set(under(listed).map((path) => path.slice(listed.length + 1).split('/')[0]))].join('\n')
+  else if (storage) return storageText(files, storage)
+  else if (within) {
+    for (const name of (within[2] as string).split(' ')) {
+      const path = `${within[1]}/${name}`
+      for (const gone of [path, ...under(path)]) files.delete(gone)
+    }
+  } else if (node) {
+    for (const path of files.keys()) if (path.startsWith(node)) files.delete(path)
+  } else if (command.startsWith('rm -f')) for (const path of words.slice(2)) files.delete(path)
   else if (command.startsWith('uname')) return 'x86_64\n'
   else if (command.includes('boot_id')) return 'one boot\n'
-  else if (command.startsWith('find')) return under(words[1] ?? '').join('\n')
   else if (command.startsWith('ip -4 route')) return fake.routes
-  else if (command.startsWith('ls /sys')) return 'lo'
-  else if (!/^(mkdir|rmdir|tail|cd \S+; for piece)|base-\*\.qcow2/.test(command))
+  else if (command.startsWith('cat /proc/net')) return fake.links + fake.neighbours
+  else if (!/^(mkdir|rmdir|tail|cd \S+; for piece)/.test(command))
     throw new Error(`The fake host does not know: ${command}`)
   return quiet
+}
+
+/** Base images, folders, and each disk with its content for what qemu-img says of it. */
+function storageText(files: ReadonlyMap<string, ScriptedFile>, storage: string): string {
+  const paths = [...files.keys()].flatMap((path) =>
+    path.startsWith(`${storage}/`) ? [path.slice(storage.length + 1)] : [],
+  )
+  const folders = [...new Set(paths.filter((path) => path.includes('/')).map((path) => path.split('/')[0]))]
+  const disks = paths.filter((path) => /^[^/]+\/[^/]+\.qcow2/.test(path))
+  return [
+    ...paths.filter((path) => /^base-[^/]*\.qcow2$/.test(path)).map((path) => `base ${path}`),
+    ...folders.map((folder) => `folder ${folder}/`),
+    ...disks.flatMap((path) => [`disk ./${path}`, `${files.get(`${storage}/${path}`)?.content}`]),
+  ].join('\n')
 }
 
 const nameOf = (definition: XmlElement): string => find(definition, ['name'])?.text ?? ''

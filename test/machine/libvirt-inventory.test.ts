@@ -1,47 +1,14 @@
-import { expect, test } from 'bun:test'
-import { scriptedConnection } from '../../lib/host/scripted.ts'
-import { domainXml } from '../../lib/machine/domain-xml.ts'
+import { expect, setDefaultTimeout, test } from 'bun:test'
 import { libvirtUri } from '../../lib/machine/libvirt.ts'
-import { destroyLab, leftovers, listMachines } from '../../lib/machine/libvirt-inventory.ts'
-import { machineKeys } from '../../lib/machine/machine-keys.ts'
-import { createNetworks } from '../../lib/machine/networks.ts'
-import { machineFiles } from '../../lib/machine/storage.ts'
+import { listMachines, takeInventory } from '../../lib/machine/libvirt-inventory.ts'
 import { parseXml, type XmlElement } from '../../lib/machine/xml.ts'
-import type { Machine, Topology } from '../../lib/topology/topology.ts'
-import { fakeLibvirt } from './fake-libvirt.ts'
 import { lab, nodeOf } from './lab-for-tests.ts'
-import { filesOf, hostOf, stateFolder } from './scripted-context.ts'
+import { twoLabs } from './two-labs.ts'
 
-const machine = { kind: 'vm', image: 'base', cpus: 2, memoryMiB: 1024, diskGiB: 8 } as const satisfies Machine
-const empty = { content: Buffer.from('x'), mode: 0o644 }
-
-/** Two labs and a stranger's VM, all on one hypervisor. */
-async function bench() {
-  const fake = fakeLibvirt()
-  const connection = scriptedConnection({ rules: fake.rules })
-  fake.files = filesOf(connection)
-  const host = hostOf(connection)
-  const other: Topology = { ...lab, lab: 'paper-2' }
-  for (const topology of [lab, other]) {
-    await createNetworks(host, topology)
-    for (const node of topology.nodes) {
-      const files = machineFiles(topology, node.name)
-      const spec = { lab: topology.lab, node, machine, files, accelerator: 'tcg', architecture: 'x86_64' } as const
-      const definition = parseXml(domainXml(spec))[0] as XmlElement
-      fake.domains.set(`${topology.lab}-${node.name}`, {
-        definition,
-        state: node.role === 'edge' ? 'shut off' : 'running',
-      })
-      fake.files.set(files.disk, empty)
-    }
-  }
-  const stranger = parseXml('<domain><name>paper-of-mine</name></domain>')[0] as XmlElement
-  fake.domains.set('paper-of-mine', { definition: stranger, state: 'running' })
-  return { fake, host, other }
-}
+setDefaultTimeout(120_000)
 
 test('lists what kedge made for this lab, what the file has lost last', async () => {
-  const { host } = await bench()
+  const { host } = await twoLabs()
   const shrunk = { ...lab, nodes: [nodeOf(lab, 'edge-2'), nodeOf(lab, 'master')] }
   expect((await listMachines(host, shrunk)).map(({ node, state, isInFile }) => [node, state, isInFile])).toEqual([
     ['edge-2', 'shut off', true],
@@ -51,29 +18,45 @@ test('lists what kedge made for this lab, what the file has lost last', async ()
   ])
 })
 
-test('destroy takes this lab whole and nothing else, and is content with nothing', async () => {
-  const { fake, host, other } = await bench()
-  const state = stateFolder()
-  machineKeys(state, 'edge-1')
-  fake.files.set('/srv/kedge/paper/incoming/image', empty)
-  const shrunk = { ...lab, nodes: [nodeOf(lab, 'master')] }
-  expect((await leftovers(host, shrunk)).length).toBe(4 + 4 + 5)
-  for (let time = 0; time < 2; time++) {
-    expect(await destroyLab(host, shrunk, state)).toEqual([])
-    expect([...fake.domains.keys()].filter((name) => !name.startsWith('paper-2'))).toEqual(['paper-of-mine'])
+test('a clone carries kedge’s mark and is not kedge’s; a renamed VM still is', async () => {
+  const { fake, host } = await twoLabs()
+  const worker = fake.domains.get('paper-worker')
+  if (!worker) throw new Error('no worker')
+  const renamed = (name: string, change = (text: string) => text) => {
+    const children = worker.definition.children.flatMap((child) => {
+      if (child.name === 'name') return [{ ...child, text: name }]
+      return child.name === 'uuid' ? [{ ...child, text: change(child.text ?? '') }] : [child]
+    })
+    return { ...worker, definition: { ...worker.definition, children } }
   }
-  expect((await listMachines(host, other)).length).toBe(4)
-  expect(fake.networks.size).toBe(4)
-  expect([...fake.files.keys()].every((path) => path.startsWith('/srv/kedge/paper-2/'))).toBe(true)
+  fake.domains.set(
+    'paper-master-2',
+    renamed('paper-master-2', () => 'f3b0a8d4-55aa-4b6e-9f53-0123456789ab'),
+  )
+  fake.domains.delete('paper-worker')
+  fake.domains.set('old', renamed('old'))
+  expect((await listMachines(host, lab)).map(({ node, domain }) => [node, domain])).toEqual([
+    ['master', 'paper-master'],
+    ['worker', 'old'],
+    ['edge-1', 'paper-edge-1'],
+    ['edge-2', 'paper-edge-2'],
+  ])
 })
 
-test('what cannot be removed is named', async () => {
-  const { fake, host } = await bench()
-  expect(await leftovers(host, { ...lab, lab: 'nothing' })).toEqual([])
-  for (const name of [...fake.domains.keys()]) if (name !== 'paper-worker') fake.domains.delete(name)
-  fake.networks.clear()
-  fake.files.clear()
-  expect(await leftovers(host, lab)).toEqual(['domain paper-worker'])
+test('names what only looks like the lab’s, in libvirt and in its folder', async () => {
+  const { fake, host } = await twoLabs()
+  const network = parseXml('<network><name>paper-cloud</name></network>')[0] as XmlElement
+  fake.networks.set('paper-cloud', { definition: network, isActive: true, isAutostarted: true })
+  const domain = parseXml('<domain><name>paper-edge-1</name></domain>')[0] as XmlElement
+  fake.domains.set('paper-edge-1', { definition: domain, state: 'running' })
+  for (const name of ['notes.txt', 'data.qcow2', 'edge-9.qcow2', 'edge-1.snap1', 'bundle-0123456789abcdef.img.new'])
+    fake.files.set(`/srv/kedge/paper/${name}`, { content: Buffer.from(''), mode: 0o644 })
+  const seen = await takeInventory(host, lab, ['edge-9'])
+  expect(seen.foreign).toEqual(['VM paper-edge-1', 'network paper-cloud'])
+  expect([...seen.strangeFiles].sort()).toEqual(['data.qcow2', 'notes.txt'])
+  expect(seen.files).toContain('edge-9.qcow2')
+  expect(seen.files).toContain('edge-1.snap1')
+  expect(seen.networks.map(({ name }) => name).sort()).toEqual(['paper-edge-1', 'paper-edge-2', 'paper-management'])
 })
 
 test('on the hypervisor itself the URI needs no way there', () => {

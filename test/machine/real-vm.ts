@@ -6,8 +6,10 @@ import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { createVault } from '../../lib/host/secret.ts'
 import { createConnections } from '../../lib/machine/connections.ts'
-import { destroyLab } from '../../lib/machine/libvirt-inventory.ts'
+import { destroyLab } from '../../lib/machine/destroy-lab.ts'
+import { takeInventory } from '../../lib/machine/libvirt-inventory.ts'
 import { checkNetworks, createNetworks } from '../../lib/machine/networks.ts'
+import { proveGone } from '../../lib/machine/prove-gone.ts'
 import { checkMachine, createMachine } from '../../lib/machine/virtual-machine.ts'
 import type { Instance } from '../../lib/plan/plan.ts'
 import { contextMaker } from '../../lib/run/task-context.ts'
@@ -81,7 +83,10 @@ facts.guest = stdout
   .split('\n')
   .map((line) => line.trim().replace(/\s+/g, ' '))
 
-facts.left = await destroyLab(hypervisor, full, folder)
-facts.leftAgain = await destroyLab(hypervisor, full, folder)
+for (const fact of ['left', 'leftAgain']) {
+  const inventory = await takeInventory(hypervisor, full)
+  await destroyLab(hypervisor, full, folder, inventory)
+  facts[fact] = (await proveGone(hypervisor, full, inventory)).left
+}
 console.log(JSON.stringify(facts))
 process.exit(0)

@@ -1,17 +1,33 @@
-import { rmSync } from 'node:fs'
+import { existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline/promises'
+import { openJournal } from '../../event/journal.ts'
 import { lockLab } from '../../event/lab-lock.ts'
-import { destroyLab, leftovers, listMachines } from '../../machine/libvirt-inventory.ts'
-import { removeMachine } from '../../machine/remove-machine.ts'
+import type { Host } from '../../host/host.ts'
+import { destroyLab, refuseUsed } from '../../machine/destroy-lab.ts'
+import { type Inventory, takeInventory } from '../../machine/libvirt-inventory.ts'
+import { libvirtName } from '../../machine/names.ts'
+import { type Proof, proveGone, proveNodeGone } from '../../machine/prove-gone.ts'
+import { refuseForeign, removeMachine } from '../../machine/remove-machine.ts'
 import { hypervisorNode } from '../../topology/topology.ts'
 import type { Command, GlobalOptions, Terminal } from '../command.ts'
+import { confirm } from '../confirm.ts'
 import { CliError, exitCodes } from '../exit-codes.ts'
-import { labHeld, makeStateFolder, mustKnow, openLab } from '../lab.ts'
+import { type Lab, labHeld, makeStateFolder, mustKnow, openLab } from '../lab.ts'
 import { leaveCluster } from '../leave-cluster.ts'
-import { openSession } from '../session.ts'
+import { removalText } from '../removal-text.ts'
+import { openSession, type Session } from '../session.ts'
 
 type DestroyOptions = GlobalOptions & { readonly node?: string; readonly yes?: boolean; readonly purge?: boolean }
+
+/** What a removal works with. */
+type Removal = {
+  readonly terminal: Terminal
+  readonly options: DestroyOptions
+  readonly lab: Lab
+  readonly session: Session
+  readonly hypervisor: Host
+  readonly inventory: Inventory
+}
 
 export default {
   configure: (program) =>
@@ -22,6 +38,9 @@ export default {
       .addHelpText('after', '\nExamples:\n  kedge destroy\n  kedge destroy --node edge-2 --yes\n'),
 
   async run(terminal, _words, options: DestroyOptions) {
+    if (options.purge && options.node !== undefined) {
+      throw new CliError(exitCodes.usage, '--purge forgets a whole lab, and --node leaves the rest of it standing')
+    }
     const lab = openLab(terminal, options)
     const { topology, stateFolder } = lab
     makeStateFolder(lab)
@@ -35,37 +54,91 @@ export default {
           if (options.verbose) terminal.error(`${stream === 'command' ? '$ ' : '  '}${line}\n`)
         },
       })
-      const machines = await listMachines(hypervisor, topology)
-      if (options.node !== undefined) {
-        const names = [...new Set([...topology.nodes.map(({ name }) => name), ...machines.map(({ node }) => node)])]
-        mustKnow('node', [options.node], names)
-        await confirm(terminal, options, `This removes ${options.node} of lab ${topology.lab} and its disk.`)
-        await leaveCluster(session.surroundings, options.node, terminal)
-        await removeMachine(hypervisor, topology, options.node, stateFolder)
-        terminal.error(`${options.node} is gone\n`)
-        return exitCodes.done
-      }
-      const found = machines.map(({ domain, state }) => `  VM ${domain} (${state})\n`).join('')
-      await confirm(terminal, options, `This removes lab ${topology.lab}, with its networks and disks:\n${found}`)
-      const left = await destroyLab(hypervisor, topology, stateFolder)
-      const proof = [...new Set([...left, ...(await leftovers(hypervisor, topology))])]
-      if (proof.length > 0) throw new CliError(exitCodes.taskFailed, `still there: ${proof.join(', ')}`)
-      terminal.error(`lab ${topology.lab} is gone: no VM, network, disk or bridge of it is left\n`)
-      if (!options.purge) terminal.error(`its journal and logs are kept in ${stateFolder}\n`)
+      const inventory = await takeInventory(hypervisor, topology, nodesOfJournal(stateFolder))
+      const removal = { terminal, options, lab, session, hypervisor, inventory }
+      if (options.node === undefined) await removeLab(removal)
+      else await removeNode(removal, options.node)
+      // While the lock is held, so that nobody begins in a folder that is about to go.
+      if (options.purge) rmSync(stateFolder, { recursive: true, force: true })
+      return exitCodes.done
+    } catch (error) {
+      if (error instanceof CliError || !terminal.signal.aborted) throw error
+      throw new CliError(exitCodes.interrupted, `interrupted; to go on: ${wordsOf(options)}`)
     } finally {
       await session.close()
       lock.release()
     }
-    if (options.purge) rmSync(join(stateFolder), { recursive: true, force: true })
-    return exitCodes.done
   },
 } satisfies Command
 
-async function confirm(terminal: Terminal, options: DestroyOptions, what: string): Promise<void> {
-  if (options.yes) return
-  terminal.error(`${what.trimEnd()}\n`)
-  if (!terminal.input.isTTY) throw new CliError(exitCodes.usage, 'nobody is there to be asked: say --yes')
-  const asking = createInterface({ input: terminal.input, output: terminal.errorStream })
-  const answer = await asking.question('Go on? (yes/no) ', { signal: terminal.signal }).finally(() => asking.close())
-  if (answer.trim().toLowerCase() !== 'yes') throw new CliError(exitCodes.usage, 'nothing was removed')
+async function removeLab({ terminal, options, lab, hypervisor, inventory }: Removal): Promise<void> {
+  const { topology, stateFolder } = lab
+  refuseUsed(inventory)
+  terminal.error(removalText(topology, inventory, stateFolder, options.purge === true))
+  if (!options.yes) await confirm(terminal, 'Go on?', wordsOf(options))
+  const kept = await destroyLab(hypervisor, topology, stateFolder, inventory)
+  conclude(terminal, await proveGone(hypervisor, topology, inventory))
+  for (const { path, why } of kept) terminal.error(`  ${path} stays: ${why}\n`)
+  terminal.error(`lab ${topology.lab} is gone: no VM, network, disk or bridge of it is left\n`)
+  if (!options.purge) terminal.error(`its journal and logs are kept in ${stateFolder}\n`)
+}
+
+async function removeNode(removal: Removal, name: string): Promise<void> {
+  const { terminal, options, lab, session, hypervisor, inventory } = removal
+  const { topology, stateFolder } = lab
+  const node = topology.nodes.find((candidate) => candidate.name === name)
+  mustKnow('node', [name], [...new Set([...topology.nodes.map((each) => each.name), ...inventory.nodes])])
+  const isExisting = node?.machine.kind === 'existing'
+  if (inventory.foreign.includes(`VM ${libvirtName(topology.lab, name)}`)) {
+    throw refuseForeign(libvirtName(topology.lab, name))
+  }
+  refuseUsed(inventory, name)
+  const machine = inventory.machines.find((each) => each.node === name)
+  const what = machine ? `VM ${machine.domain} (${machine.state}) and its disk` : 'its VM is gone already'
+  const own = isExisting ? 'its machine is yours and not touched' : what
+  const cluster = node?.role === 'control-plane' ? 'the cluster goes with it' : 'it leaves the Kubernetes cluster'
+  terminal.error(`This removes ${name} of lab ${topology.lab}: ${cluster}; ${own}\n`)
+  if (!options.yes) await confirm(terminal, 'Go on?', wordsOf(options))
+  await leaveCluster(session.surroundings, name, terminal)
+  if (isExisting) {
+    terminal.error(`${name} itself was not touched: what kedge installed there is still there\n`)
+    return
+  }
+  await removeMachine(hypervisor, topology, name, stateFolder)
+  conclude(terminal, await proveNodeGone(hypervisor, topology, inventory, name))
+  terminal.error(`${name} is gone\n`)
+}
+
+/** Shows what was looked at; what is left fails the command. */
+function conclude(terminal: Terminal, { looked, left }: Proof): void {
+  for (const line of looked) terminal.error(`  ${line}\n`)
+  if (left.length > 0) throw new CliError(exitCodes.taskFailed, `still there: ${left.join(', ')}`)
+}
+
+/** Nodes that any run had to do with, whether the file still names them or not. */
+function nodesOfJournal(stateFolder: string): readonly string[] {
+  const path = join(stateFolder, 'journal.sqlite')
+  if (!existsSync(path)) return []
+  const journal = openJournal(path, { readOnly: true })
+  try {
+    const nodes = journal.instances().map((id) => id.slice(id.lastIndexOf('@') + 1))
+    return [...new Set(nodes)].filter((name) => name !== hypervisorNode.name)
+  } finally {
+    journal.close()
+  }
+}
+
+/** The same command in words that need no asking. */
+function wordsOf({ config, state, node, purge }: DestroyOptions): string {
+  const words = [
+    ...(config === undefined ? [] : ['-c', config]),
+    ...(state === undefined ? [] : ['--state', state]),
+    ...(node === undefined ? [] : ['--node', node]),
+    ...(purge ? ['--purge'] : []),
+  ]
+  return [
+    'kedge destroy',
+    ...words.map((word) => (/^[\w./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`)),
+    '--yes',
+  ].join(' ')
 }
