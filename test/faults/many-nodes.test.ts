@@ -2,7 +2,7 @@ import { expect, test } from 'bun:test'
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Sshd, sshdPath, startSshd } from '../host/sshd.ts'
-import { nodeOn, processesNaming, sshLab, until } from './ssh-lab.ts'
+import { nodeOn, processesNaming, type SshLab, sshLab, until } from './ssh-lab.ts'
 
 const tasks = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'] as const
 /** The one that hangs, and the five that fail, in a task from the middle. */
@@ -18,9 +18,10 @@ test.skipIf(!sshdPath)(
   `${count} nodes with ${tasks.length} tasks each, one hanging, five failing: the others are done, and the end is readable`,
   async () => {
     const sshds: Sshd[] = []
-    for (let at = 0; at < (isWhole ? 10 : 4); at++) sshds.push(await startSshd())
-    const lab = sshLab(sshds)
+    let lab: SshLab | undefined
     try {
+      for (let at = 0; at < (isWhole ? 10 : 4); at++) sshds.push(await startSshd())
+      lab = sshLab(sshds)
       const { folder } = lab
       const names = Array.from({ length: count }, (_, at) => `n${at + 1}`)
       const made = join(folder, 'made')
@@ -58,7 +59,7 @@ test.skipIf(!sshdPath)(
       expect(await lab.kedge('run', 'all')).toMatchObject({ exitCode: 0 })
       expect(existsSync(join(made, `h@${hanging}`))).toBe(true)
     } finally {
-      lab.remove()
+      lab?.remove()
       for (const sshd of sshds) await sshd.stop()
     }
   },
