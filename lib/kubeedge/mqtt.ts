@@ -72,7 +72,7 @@ export function brokerObject(namespace: string, image: string): object {
 /** With `mqtt: host` the broker is the machine's own; without one edgecore would ask for it for ever. */
 export async function mustHaveBroker({ $, node, topology }: TaskContext): Promise<void> {
   if (topology.kubeedge.mqtt !== 'host') return
-  const answer = await $`timeout 5 bash -c "exec 3<>/dev/tcp/127.0.0.1/${mqttPort}" 2>/dev/null`.nothrow()
+  const answer = await $`timeout 15 bash -c "exec 3<>/dev/tcp/127.0.0.1/${mqttPort}" 2>/dev/null`.nothrow()
   if (answer.exitCode === 0) return
   throw new TaskError({
     kind: 'command',

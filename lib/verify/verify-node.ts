@@ -58,7 +58,7 @@ async function swap({ $ }: TaskContext): Promise<Verdict> {
 
 async function certified({ $ }: TaskContext, address: string, port: number): Promise<Verdict> {
   const verified =
-    await $`timeout 10 openssl s_client -connect ${`${address}:${port}`} -CAfile /etc/kubeedge/ca/rootCA.crt -verify_ip ${address} -verify_return_error </dev/null 2>&1 | grep -E 'Verification|verify error|errno|refused|timed out|failed to run|No such file'`.nothrow()
+    await $`timeout 30 openssl s_client -connect ${`${address}:${port}`} -CAfile /etc/kubeedge/ca/rootCA.crt -verify_ip ${address} -verify_return_error </dev/null 2>&1 | grep -E 'Verification|verify error|errno|refused|timed out|failed to run|No such file'`.nothrow()
   const figure = linesOf(verified)[0] ?? 'no answer'
   return { holds: figure === 'Verification: OK', figure }
 }
@@ -74,7 +74,7 @@ const hello = String.raw`\020\021\000\004MQTT\004\002\000\074\000\005kedge`
 /** Whether a broker answers on this port of the node itself, where edgecore looks for it. */
 export async function mqttAnswers({ $ }: Pick<TaskContext, '$'>, port: number): Promise<Verdict> {
   const script = `exec 3<>/dev/tcp/127.0.0.1/${port}; printf '${hello}' >&3; head -c 4 <&3 | od -An -tx1`
-  const answer = await $`timeout 5 bash -c ${script}`.nothrow()
+  const answer = await $`timeout 15 bash -c ${script}`.nothrow()
   const bytes = answer.stdout.trim()
   if (!bytes.startsWith('20 02')) return { holds: false, figure: bytes === '' ? 'no answer' : `no MQTT: ${bytes}` }
   const code = Number.parseInt(bytes.split(' ')[3] ?? 'ff', 16)

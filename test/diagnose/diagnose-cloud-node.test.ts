@@ -90,7 +90,7 @@ describe('each step fails by itself, and says what to type', () => {
     [
       'an API server out of reach',
       { silent: '192.168.23.10/6443 124\n' },
-      'TCP 192.168.23.10:6443 answers: no answer in 5 s',
+      'TCP 192.168.23.10:6443 answers: no answer in 15 s',
       /the API server does not answer on 192\.168\.23\.10:6443 from worker/,
       'kedge run open-ports init-cluster',
     ],

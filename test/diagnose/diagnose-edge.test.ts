@@ -181,7 +181,7 @@ describe('each step fails by itself, and says what to type', () => {
     [
       'a port that is filtered',
       { silent: `${address}/10000 124\n` },
-      `TCP ${address}:10000 answers: no answer in 5 s`,
+      `TCP ${address}:10000 answers: no answer in 15 s`,
       /:10000 from edge-1: something filters it$/,
       'kedge run open-ports init-cloudcore',
     ],
@@ -426,7 +426,7 @@ describe('with what the edge has', () => {
   })
   test('a port that does not answer is not asked for what lies behind it', async () => {
     const { failed, skipped, steps } = await diagnosed({ silent: `${address}/10002 124\n` })
-    expect(failed).toEqual([`TCP ${address}:10002 answers: no answer in 5 s`])
+    expect(failed).toEqual([`TCP ${address}:10002 answers: no answer in 15 s`])
     expect(skipped.filter((line) => line.endsWith('10002 does not answer'))).toHaveLength(3)
     expect(steps.some((step) => /curl -|s_client/.test(step))).toBe(false)
   })

@@ -109,7 +109,7 @@ describe('an edge', () => {
     [
       'a tunnel behind a filter',
       [/^for target in /, '192.168.24.1/10004 124\n'],
-      'CloudCore answers on 192.168.24.1:10004: no answer in 5 s',
+      'CloudCore answers on 192.168.24.1:10004: no answer in 15 s',
     ],
   ])('%s fails, and is named', async (_, rule, why) =>
     expect(await failedOn('edge-1', [rule, ...edgeRules], edgeFiles)).toEqual([`FAIL edge-1 ${why}`]),
