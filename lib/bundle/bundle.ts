@@ -1,6 +1,7 @@
-import { readFileSync, statSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { isAbsolute, join, normalize } from 'node:path'
 import { TaskError } from '../event/failure.ts'
+import { readSmallFile } from '../host/read-small-file.ts'
 import type { Asset } from '../task/task.ts'
 import type { Architecture, Role } from '../topology/topology.ts'
 
@@ -14,6 +15,11 @@ export type Bundle = {
 
 const kinds = ['vm-image', 'os-packages', 'file', 'image', 'manifest'] as const
 const knownRoles: readonly Role[] = ['control-plane', 'worker', 'edge']
+
+const unprintable = /[\p{Cc}\p{Bidi_Control}\p{Cs}\u2028\u2029\ufeff]/u
+const pieceName = /^[A-Za-z0-9][A-Za-z0-9._+-]*$/
+/** As containerd lists it, with registry and tag or digest. */
+const imageName = /^[A-Za-z0-9][A-Za-z0-9._:/@+-]*$/
 
 const longestMessage = 600
 
@@ -31,17 +37,15 @@ const damaged = (message: string) =>
  */
 export function openBundle(folder: string): Bundle {
   const file = join(folder, 'manifest.json')
-  let text: string
-  try {
-    text = readFileSync(file, 'utf8')
-  } catch {
+  const read = readSmallFile(file)
+  if (!('text' in read)) {
     throw new TaskError({
       kind: 'bundle',
-      message: `no bundle at ${folder}: ${file} cannot be read`,
+      message: `no bundle at ${folder}: ${file} cannot be read: ${read.why}`,
       cure: 'set `bundle:` in the config to the folder that holds manifest.json',
     })
   }
-  const pieces = parseManifest(text, file).map((piece) => located(piece, folder))
+  const pieces = parseManifest(read.text, file).map((piece) => located(piece, folder))
   const fits = (piece: Piece, architecture: Architecture) =>
     piece.architecture === architecture || piece.architecture === 'all'
 
@@ -83,6 +87,8 @@ function parsePiece(value: unknown, place: string): Piece {
   const text = (key: string) => {
     const found = piece[key]
     if (typeof found !== 'string' || found === '') throw damaged(`${place}: ${key} is missing`)
+    // What stands here goes into commands, configuration files and terminals.
+    if (unprintable.test(found)) throw damaged(`${place}: ${key} has a character that cannot be printed`)
     return found
   }
   const kind = kinds.find((known) => known === piece.kind)
@@ -96,8 +102,11 @@ function parsePiece(value: unknown, place: string): Piece {
   const roles = piece.roles ?? []
   // A role that no node has would keep an image from every node without a word.
   if (!isListOfRoles(roles)) throw damaged(`${place}: roles is not a list of ${knownRoles.join(', ')}`)
+  const name = text('name')
+  if (!(kind === 'image' ? imageName : pieceName).test(name))
+    throw damaged(`${place}: ${JSON.stringify(name)} cannot name ${kind === 'image' ? 'an image' : 'a piece'}`)
   return {
-    name: text('name'),
+    name,
     kind,
     version: text('version'),
     architecture,

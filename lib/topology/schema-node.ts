@@ -12,6 +12,10 @@ export const mapOf = <Entry extends TSchema>(entry: Entry, description: string) 
 export const scalar = (description: string, more: object = {}) =>
   Type.Unsafe<string | number | boolean>({ type: ['string', 'number', 'boolean'], description, ...more })
 
+/** Text on one line, not all of it blank, without what a terminal obeys, what XML cannot hold, or what nobody can see. */
+export const pathPattern =
+  '^(?=.*\\S)[^\\u0000-\\u001f\\u007f-\\u009f\\u061c\\u200b-\\u200f\\u2028-\\u202e\\u2060-\\u2069\\ud800-\\udfff\\ufeff\\ufffe\\uffff]*$'
+
 export const runtimeName = Type.Enum(['containerd', 'cri-o'], {
   description: 'The container runtime.',
   default: defaults.runtime,
@@ -88,7 +92,7 @@ const sshKeys = {
       title: 'path',
       description:
         'Private key, relative to this file or from `~/`. Without it the agent and the usual keys are tried.',
-      pattern: '\\S',
+      pattern: pathPattern,
       examples: ['~/.ssh/id_ed25519'],
     }),
   ),

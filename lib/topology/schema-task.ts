@@ -1,7 +1,7 @@
 import { type Static, Type } from 'typebox'
 import { defaults } from './defaults.ts'
 import { durationPattern } from './quantity.ts'
-import { mapOf, scalar } from './schema-node.ts'
+import { mapOf, pathPattern, scalar } from './schema-node.ts'
 
 const closed = { additionalProperties: false }
 
@@ -92,7 +92,7 @@ const entrySchema = Type.Object(
       Type.String({
         title: 'path',
         description: 'A TypeScript or JavaScript file with the task, relative to this file.',
-        pattern: '\\S',
+        pattern: pathPattern,
         examples: ['./tasks/fetch-model.ts'],
       }),
     ),

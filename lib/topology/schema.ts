@@ -1,6 +1,6 @@
 import { type Static, Type } from 'typebox'
 import { defaults } from './defaults.ts'
-import { machineKeys, machineSchema, mapOf, nodeSchema, runtimeName } from './schema-node.ts'
+import { machineKeys, machineSchema, mapOf, nodeSchema, pathPattern, runtimeName } from './schema-node.ts'
 import { taskSchema } from './schema-task.ts'
 
 const closed = { additionalProperties: false }
@@ -11,7 +11,7 @@ const hypervisorSchema = Type.Object(
       Type.String({
         title: 'libvirt URI',
         description: 'Where libvirt runs: this machine, or another one over SSH.',
-        pattern: '^[a-z][a-z0-9+.-]*://\\S*$',
+        pattern: '^[a-z][a-z0-9+.-]*://[!-~]*$',
         default: defaults.hypervisor.uri,
         examples: ['qemu:///system', 'qemu+ssh://root@192.168.1.5/system'],
       }),
@@ -26,7 +26,7 @@ const hypervisorSchema = Type.Object(
       Type.String({
         title: 'absolute path',
         description: "Folder on the hypervisor for the lab's disks.",
-        pattern: '^/',
+        pattern: `^(?=/)${pathPattern.slice(1)}`,
         default: defaults.hypervisor.storage,
         examples: ['/var/lib/libvirt/images/kedge'],
       }),
@@ -151,7 +151,7 @@ export const topologySchema = Type.Object(
       Type.String({
         title: 'path',
         description: 'The bundle for a lab without internet: a folder or one file, relative to this file.',
-        pattern: '\\S',
+        pattern: pathPattern,
         examples: ['./bundle'],
       }),
     ),

@@ -75,11 +75,12 @@ describe('a manifest that is no manifest', () => {
 
   test('no manifest, a folder in its place, no bundle at all', () => {
     const folder = temporaryFolder()
-    expect(complaint(folder)).toBe('no bundle at …: …/manifest.json cannot be read')
+    const none = 'no bundle at …: …/manifest.json cannot be read: there is no such file'
+    expect(complaint(folder)).toBe(none)
     mkdirSync(join(folder, 'manifest.json'))
-    expect(complaint(folder)).toBe('no bundle at …: …/manifest.json cannot be read')
+    expect(complaint(folder)).toBe('no bundle at …: …/manifest.json cannot be read: it is a folder')
     rmSync(folder, { recursive: true })
-    expect(complaint(folder)).toBe('no bundle at …: …/manifest.json cannot be read')
+    expect(complaint(folder)).toBe(none)
   })
 })
 
@@ -119,10 +120,26 @@ describe('a piece that is not right', () => {
     (path) => expect(of({ path })).toMatch(/^path .* leads out of the bundle$/),
   )
   test.each([
-    ['a NUL character', 'file/nul\0'],
     ['more letters than a name may have', `file/${'long'.repeat(70)}`],
     ['a file in place of a folder', 'file/amd64-keadm/below'],
   ])('a path that no file can have: %s', (_, path) => expect(of({ path })).toMatch(/^keadm: .* is missing$/s))
+  test.each([
+    ['path', 'file/nul\0'],
+    ['path', 'file/a\nb'],
+    ['name', 'a\u001b[31mb'],
+    ['version', '1.0\u202e'],
+  ])('a %s that cannot be printed: %j', (key, text) =>
+    expect(of({ [key]: text })).toBe(`${key} has a character that cannot be printed`),
+  )
+  test.each([
+    ['file', '-rf'],
+    ['file', '../x'],
+    ['file', '$(id)'],
+    ['file', "it's"],
+    ['image', 'registry.k8s.io/pause:3.9" other = "x'],
+    ['image', '`id`/pause:3.9'],
+    ['image', '--help'],
+  ])('a %s cannot be named %j', (kind, name) => expect(of({ kind, name })).toMatch(/cannot name (a piece|an image)$/))
   test.each(['.', 'file', 'file/'])('the path %p is a folder, whatever size it is said to have', (path) =>
     expect(of({ path, sizeBytes: 4096 })).toMatch(/^keadm: .* is missing$/),
   )
