@@ -22,7 +22,7 @@ for base in base-*.qcow2; do if [ -e "$base" ]; then echo "base $base"; fi; done
 for folder in */; do if [ -d "$folder" ]; then echo "folder $folder"; fi; done
 find . -mindepth 2 -maxdepth 2 -name '*.qcow2*' -type f | while IFS= read -r disk; do
   echo "disk $disk"
-  qemu-img info -U "$disk" 2> /dev/null || echo unreadable
+  { qemu-img info -U "$disk" 2> /dev/null || echo unreadable; } | sed 's/^/> /'
 done`.quiet()
   const { bases, labs } = parse(stdout)
   const domains = others.map(({ name, definition }) => ({ name, text: formatXml(definition) }))
@@ -42,7 +42,10 @@ done`.quiet()
   return kept
 }
 
-/** Names of base images, and for each folder what qemu-img says of the disks in it. */
+/**
+ * Names of base images, and for each folder what qemu-img says of the disks in it. That is marked, since it has lines such
+ * as `disk size: …` of its own.
+ */
 function parse(output: string): { readonly bases: readonly string[]; readonly labs: ReadonlyMap<string, string> } {
   const bases: string[] = []
   const labs = new Map<string, string>()
@@ -52,7 +55,7 @@ function parse(output: string): { readonly bases: readonly string[]; readonly la
     if (kind === 'base') bases.push(name)
     else if (kind === 'folder') labs.set(name.replace(/\/$/, ''), '')
     else if (kind === 'disk') current = name.split('/')[1] ?? ''
-    else if (current !== '' && line !== '') labs.set(current, `${labs.get(current) ?? ''}${line}\n`)
+    else if (line.startsWith('> ')) labs.set(current, `${labs.get(current) ?? ''}${line.slice(2)}\n`)
   }
   return { bases, labs }
 }

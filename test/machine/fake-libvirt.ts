@@ -208,7 +208,11 @@ function storageText(files: ReadonlyMap<string, ScriptedFile>, storage: string):
   return [
     ...paths.filter((path) => /^base-[^/]*\.qcow2$/.test(path)).map((path) => `base ${path}`),
     ...folders.map((folder) => `folder ${folder}/`),
-    ...disks.flatMap((path) => [`disk ./${path}`, `${files.get(`${storage}/${path}`)?.content}`]),
+    ...disks.flatMap((path) => [
+      `disk ./${path}`,
+      '> disk size: 196 KiB',
+      `> ${files.get(`${storage}/${path}`)?.content}`,
+    ]),
   ].join('\n')
 }
 

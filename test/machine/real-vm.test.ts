@@ -57,3 +57,29 @@ test.skipIf(!isAsked)(
   },
   1_800_000,
 )
+
+test.skipIf(!isAsked)(
+  'a real libvirt: a lab with snapshots and renamed VMs goes, and its namesakes and neighbours stay',
+  async () => {
+    await createNamespace(namespace)
+    const uri = await startLibvirtd(libvirtd, { hideKvm: true })
+    const own = mkdtempSync(join(folder, 'destroy-'))
+    const command = inside(namespace, [process.execPath, join(import.meta.dir, 'real-destroy.ts'), uri, own])
+    const child = Bun.spawn(command, { stdout: 'pipe', stderr: 'pipe' })
+    const [stdout, stderr] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()])
+    expect(await child.exited, stderr.slice(-3000)).toBe(0)
+    expect(JSON.parse(stdout)).toMatchObject({
+      // Four VMs; one network that they are on, with its link.
+      found: 6,
+      foreign: ['VM paper-worker'],
+      left: [],
+      // A stranger's network is called paper-edge-1, as the VM was.
+      gone: ['paper-edge-2', 'paper-management', 'paper-master', 'renamed'],
+      kept: ['lab paper-2 uses it'],
+      folder: ['notes.txt'],
+      beside: 4,
+      isBaseThere: true,
+    })
+  },
+  600_000,
+)
