@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { type FileHandle, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises'
+import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { TaskError } from '../event/failure.ts'
 import type { Host, HostBinding } from './host.ts'
@@ -65,9 +65,11 @@ async function replace(
   { mode, folderMode }: Modes,
   fill: (file: FileHandle) => Promise<void>,
 ): Promise<void> {
-  const aside = join(dirname(path), `.kedge-${randomBytes(6).toString('hex')}`)
+  const owner = createHash('sha256').update(path).digest('hex').slice(0, 6)
+  const aside = join(dirname(path), `.kedge-${owner}${randomBytes(3).toString('hex')}`)
   try {
     await mkdir(dirname(path), { recursive: true, mode: folderMode })
+    await removeForsaken(dirname(path), `.kedge-${owner}`)
     const file = await open(aside, 'wx', 0o600)
     try {
       await file.chmod(mode)
@@ -80,6 +82,17 @@ async function replace(
   } catch (error) {
     await rm(aside, { force: true })
     throw fileFailure(error)
+  }
+}
+
+/** What a kedge that was killed had half-written of the same file: such files are older than this process. */
+async function removeForsaken(folder: string, prefix: string): Promise<void> {
+  const began = Date.now() - process.uptime() * 1000
+  for (const name of await readdir(folder)) {
+    if (!name.startsWith(prefix)) continue
+    const path = join(folder, name)
+    const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: Number.POSITIVE_INFINITY }))
+    if (mtimeMs < began) await rm(path, { force: true })
   }
 }
 

@@ -1,4 +1,7 @@
 import { expect, test } from 'bun:test'
+import { mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { basename, join } from 'node:path'
 import { Writable } from 'node:stream'
 import { localConnection } from '../../lib/host/local.ts'
 import { toFailure } from '../../lib/host/to-failure.ts'
@@ -30,6 +33,22 @@ test('says so when there is no such folder to run in', async () => {
     kind: 'refused',
     message: 'There is no folder /no/such/folder to run commands in',
   })
+})
+
+test('what a killed kedge had half-written of a file goes when the file is written again, and nothing else does', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'kedge-local-'))
+  try {
+    const path = join(folder, 'file')
+    const aside = (of: string, end: string) =>
+      join(folder, `.kedge-${new Bun.CryptoHasher('sha256').update(of).digest('hex').slice(0, 6)}${end}`)
+    const [old, fresh, another] = [aside(path, '00000a'), aside(path, '00000b'), aside(`${path}-2`, '00000c')]
+    for (const name of [old, fresh, another]) writeFileSync(name, 'half')
+    for (const name of [old, another]) utimesSync(name, 1, 1)
+    await bind().write(path, 'whole')
+    expect(readdirSync(folder).sort()).toEqual([fresh, another, path].map((name) => basename(name)).sort())
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
 })
 
 test('relative paths of files start in the folder of the binding', async () => {
