@@ -106,15 +106,17 @@ function receive(path: string, { mode, bytes, sha256, forSecret = false }: Recei
   // tee feeds the sum while the file is written, so that nothing is read twice.
   const take =
     sha256 === undefined
-      ? 'cat > "$aside"'
-      : 'sum=$(tee -- "$aside" | sha256sum) || exit; sum=$(echo "$sum" | cut -d " " -f 1)'
+      ? 'cat >&3'
+      : 'sum=$(tee -- /dev/fd/3 | sha256sum) || exit; sum=$(echo "$sum" | cut -d " " -f 1)'
   const compare = sha256 === undefined ? '' : `if [ "$sum" != ${quote(sha256)} ]; then echo "$sum"; exit; fi`
   return [
     'set -e -o pipefail',
     `path=${quote(path)} aside=${quote(aside)}`,
     `${forSecret ? '(umask 077; ' : ''}mkdir -p -- ${quote(dirname(path))}${forSecret ? ')' : ''}`,
     `trap 'rm -f -- "$aside"' EXIT`,
-    '(umask 077; : > "$aside")',
+    'umask 077',
+    // Made by the shell itself: a child that is just starting when all is stopped would make it after the trap has removed it.
+    'exec 3> "$aside"',
     `chmod ${mode.toString(8)} -- "$aside"`,
     take,
     `[ "$(stat -c %s -- "$aside")" = ${bytes} ] || exit ${cutShort}`,
