@@ -4,7 +4,6 @@ import { PassThrough } from 'node:stream'
 import { defaults } from 'zx/core'
 import { TaskError } from '../event/failure.ts'
 import { type Child, type ChildControl, createChild, failSoon } from './child.ts'
-import { dismissGuardHere, guardHere, localArguments, localPrefix } from './guard.ts'
 import type { Connection } from './host.ts'
 import { createLocalFiles } from './local-files.ts'
 import { trackRunning } from './running.ts'
@@ -17,16 +16,13 @@ export function localConnection(name = 'hypervisor'): Connection {
   return {
     name,
     bind: (binding) => ({ name, $: createShell(name, spawn, binding), ...createLocalFiles(binding) }),
-    async close() {
-      await endAll()
-      dismissGuardHere()
-    },
+    close: endAll,
   }
 }
 
 function spawnLocal(command: Command): Child {
   const stdin = new PassThrough()
-  const staged = stage(command, localPrefix)
+  const staged = stage(command)
   let started: ChildProcess | undefined
   let failure: unknown = command.signals.find((signal) => signal?.aborted)?.reason
   try {
@@ -48,8 +44,7 @@ function spawnLocal(command: Command): Child {
 }
 
 function startBash(command: Command, staged: Staged): ChildProcess {
-  guardHere()
-  return spawnProcess('bash', ['--noprofile', '--norc', '-c', staged.script, ...localArguments], {
+  return spawnProcess('bash', ['--noprofile', '--norc', '-c', staged.script], {
     // A session of its own, so that one signal reaches everything that the command starts.
     detached: true,
     stdio: 'pipe',
