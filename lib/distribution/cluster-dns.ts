@@ -1,5 +1,5 @@
 import { type Check, doneIf, type TaskContext } from '../task/task.ts'
-import { type Cluster, clusterOf } from './cluster.ts'
+import { clusterOf } from './cluster.ts'
 
 type CoreDnsConfig = { readonly data?: { readonly Corefile?: string } }
 
@@ -11,26 +11,29 @@ const forward = /^[ \t]*forward \. \/etc\/resolv\.conf(?:[ \t]*\{[^}]*\})?[ \t]*
  * without internet, it ends with "no nameservers found" and nothing in the cluster is resolved.
  */
 export async function checkDns(ctx: TaskContext): Promise<Check> {
-  if (await hasNameServers(ctx)) return doneIf(true, '')
-  const file = await corefile(clusterOf(ctx))
   return doneIf(
-    file === undefined || !forward.test(file),
+    (await corefileThatFails(ctx)) === undefined,
     'CoreDNS forwards to name servers, and the node has none: it would not start',
   )
 }
 
 /** Takes the forwarding out: the cluster's own names are resolved, all others are unknown at once. */
 export async function setUpDns(ctx: TaskContext): Promise<void> {
-  if ((await checkDns(ctx)).done) return
+  const file = await corefileThatFails(ctx)
+  if (file === undefined) return
   const cluster = clusterOf(ctx)
-  const file = (await corefile(cluster)) ?? ''
   const patch = JSON.stringify({ data: { Corefile: file.replace(forward, '') } })
   await cluster.run('-n', 'kube-system', 'patch', 'configmap', 'coredns', '--type=merge', '-p', patch)
   await cluster.run('-n', 'kube-system', 'rollout', 'restart', 'deployment', 'coredns')
 }
 
-const corefile = async (cluster: Cluster): Promise<string | undefined> =>
-  (await cluster.get<CoreDnsConfig>('-n', 'kube-system', 'configmap', 'coredns'))?.data?.Corefile
+/** A Corefile with which CoreDNS would not start here; undefined where it would, or where there is none. */
+async function corefileThatFails(ctx: TaskContext): Promise<string | undefined> {
+  if (await hasNameServers(ctx)) return undefined
+  const config = await clusterOf(ctx).get<CoreDnsConfig>('-n', 'kube-system', 'configmap', 'coredns')
+  const file = config?.data?.Corefile
+  return file !== undefined && forward.test(file) ? file : undefined
+}
 
 /** Of the file that kubelet gives to pods: with systemd-resolved it is not the one in /etc. */
 async function hasNameServers(ctx: TaskContext): Promise<boolean> {

@@ -22,9 +22,9 @@ export type Workload = {
   readonly spec: { readonly template: { readonly spec: PodSpec } }
 }
 
-export const edgeRole = 'node-role.kubernetes.io/edge'
+const edgeRole = 'node-role.kubernetes.io/edge'
 /** With the value `allowed` on a workload: it may run on edges, and nobody adds a condition to it. */
-export const edgesAnnotation = 'kedge.dev/edges'
+const edgesAnnotation = 'kedge.dev/edges'
 const notOnEdges: Expression = { key: edgeRole, operator: 'DoesNotExist' }
 
 /** Whether a workload keeps off edges, or was meant for them. edgecore adds no taint, so every other one may land there. */

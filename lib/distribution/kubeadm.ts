@@ -5,12 +5,12 @@ import { doneIf, firstPending, pending, type TaskContext } from '../task/task.ts
 import { untilDone } from '../task/until-done.ts'
 import { type Attempt, begin, cameToItsEnd, clearHalfMade, finish, marksOf } from './attempt.ts'
 import { kubeadmCertificates } from './certificate-files.ts'
-import { clusterOf, type NodeObject, whyNotReady } from './cluster.ts'
+import { clusterOf } from './cluster.ts'
 import type { Distribution } from './distribution.ts'
 import { initConfig, joinConfig } from './kubeadm-config.ts'
 import { kubeletUnits } from './kubelet-units.ts'
 import { checkKernel, setUpKernel } from './kubernetes-kernel.ts'
-import { checkNetwork, installNetwork, untilReady } from './network.ts'
+import { checkNetwork, checkReady, installNetwork, untilReady } from './network.ts'
 import { checkNodePackages, installNodePackages } from './node-packages.ts'
 
 const programs: readonly Program[] = ['kubeadm', 'kubelet', 'kubectl', 'crictl'].map((name) => ({
@@ -81,17 +81,18 @@ export const kubeadm: Distribution = {
   checkNetwork,
   installNetwork,
 
-  async checkWorker(ctx) {
-    const why = whyNotReady(await clusterOf(ctx).get<NodeObject>('node', ctx.node.name), ctx.node.name)
-    if (why) return pending(why)
-    return doneIf(await cameToItsEnd(ctx, joinAttempt), 'kubeadm join did not come to its end')
+  checkWorker(ctx) {
+    return firstPending(
+      () => checkReady(ctx),
+      async () => doneIf(await cameToItsEnd(ctx, joinAttempt), 'kubeadm join did not come to its end'),
+    )
   },
 
   async joinWorker(ctx) {
     const { $, host } = ctx
     if (await cameToItsEnd(ctx, joinAttempt)) {
       await restartKubelet(ctx)
-      return untilReady(ctx, ctx.node.name)
+      return untilReady(ctx)
     }
     await clearHalfMade(ctx, joinAttempt)
     const discovery = await newDiscovery(ctx)
@@ -104,7 +105,7 @@ export const kubeadm: Distribution = {
       await $`rm -f ${joinFile}`
     }
     await finish(ctx, joinAttempt)
-    await untilReady(ctx, ctx.node.name)
+    await untilReady(ctx)
   },
 
   async kubeletCgroupDriver({ host }) {

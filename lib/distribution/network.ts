@@ -1,4 +1,4 @@
-import { type Check, doneIf, pending, type TaskContext } from '../task/task.ts'
+import { type Check, doneIf, firstPending, pending, type TaskContext } from '../task/task.ts'
 import { untilDone } from '../task/until-done.ts'
 import { clusterOf, type NodeObject, whyNotReady } from './cluster.ts'
 import { checkDns, setUpDns } from './cluster-dns.ts'
@@ -10,9 +10,10 @@ export async function checkNetwork(ctx: TaskContext): Promise<Check> {
   const cluster = clusterOf(ctx)
   const unguarded = await unguardedWorkloads(cluster)
   if (unguarded.length > 0) return pending(`would land on edges: ${unguarded.map(nameOf).join(', ')}`)
-  const node = await cluster.get<NodeObject>('node', ctx.node.name)
-  const why = whyNotReady(node, ctx.node.name)
-  return why ? pending(why) : checkDns(ctx)
+  return firstPending(
+    () => checkReady(ctx),
+    () => checkDns(ctx),
+  )
 }
 
 export async function installNetwork(ctx: TaskContext): Promise<void> {
@@ -20,12 +21,15 @@ export async function installNetwork(ctx: TaskContext): Promise<void> {
   await cluster.apply(podNetworkObjects(ctx))
   await guardWorkloads(cluster)
   await setUpDns(ctx)
-  await untilReady(ctx, ctx.node.name)
+  await untilReady(ctx)
+}
+
+/** Whether the cluster has this node Ready. */
+export async function checkReady(ctx: TaskContext): Promise<Check> {
+  const { name } = ctx.node
+  const why = whyNotReady(await clusterOf(ctx).get<NodeObject>('node', name), name)
+  return doneIf(!why, why ?? '')
 }
 
 /** Waits as long as the task's timeout lets it. */
-export const untilReady = (ctx: TaskContext, name: string): Promise<void> =>
-  untilDone(ctx, async () => {
-    const why = whyNotReady(await clusterOf(ctx).get<NodeObject>('node', name), name)
-    return doneIf(!why, why ?? '')
-  })
+export const untilReady = (ctx: TaskContext): Promise<void> => untilDone(ctx, () => checkReady(ctx))

@@ -23,8 +23,11 @@ export async function labelNode(ctx: TaskContext): Promise<void> {
   const { name, labels } = ctx.node
   if (Object.keys(labels).length === 0) return
   const cluster = clusterOf(ctx)
-  const object = () => cluster.get<NodeObject>('node', name)
-  await untilDone(ctx, async () => doneIf((await object()) !== undefined, `node ${name} is not in the cluster`))
-  const missing = missingLabels(await object(), labels)
+  let object: NodeObject | undefined
+  await untilDone(ctx, async () => {
+    object = await cluster.get<NodeObject>('node', name)
+    return doneIf(object !== undefined, `node ${name} is not in the cluster`)
+  })
+  const missing = missingLabels(object, labels)
   if (missing.length > 0) await cluster.run('label', 'node', name, '--overwrite', ...missing)
 }

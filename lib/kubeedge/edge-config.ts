@@ -31,7 +31,7 @@ export function edgeSettings({ kubeedge }: Pick<Topology, 'kubeedge'>, cloudcore
  * is a setting too: with that one edgecore does not start while the NIC has no link, and an edge that is cut off stays dead
  * after its next boot.
  */
-export const addressSetting = (address: string | undefined): readonly Setting[] =>
+const addressSetting = (address: string | undefined): readonly Setting[] =>
   address
     ? [
         ['modules.edged.nodeIP', address],
@@ -40,7 +40,7 @@ export const addressSetting = (address: string | undefined): readonly Setting[] 
     : []
 
 /** Those of the settings that a text of edgecore.yaml has otherwise; one that is not there counts as 0, false or none. */
-export function unsetIn(text: string, settings: readonly Setting[]): readonly Setting[] {
+function unsetIn(text: string, settings: readonly Setting[]): readonly Setting[] {
   const read = yamlReader(text)
   return settings.filter(([path, value]) => (read(path.split('.')) ?? noneLike(value)) !== value)
 }

@@ -60,7 +60,7 @@ export async function unitReason(host: Host, unit: string, seconds?: number): Pr
 }
 
 /** `edgecore is activating (auto-restart), restarted 12 times` */
-export const unitState = (unit: string, state: string, restarts: number): string =>
+const unitState = (unit: string, state: string, restarts: number): string =>
   `${unit} is ${state || 'not known'}${restarts > 0 ? `, restarted ${restarts} times` : ''}`
 
 /**

@@ -1,5 +1,6 @@
 import { distributionOf } from '../distribution/distribution.ts'
 import { linesOf } from '../host/lines-of.ts'
+import { edgecoreFile } from '../kubeedge/edge-config.ts'
 import { certificatePort, hubPort, mqttPort, tunnelPort } from '../kubeedge/ports.ts'
 import { silentPorts } from '../kubeedge/silent-ports.ts'
 import { runtimeOf } from '../runtime/runtime.ts'
@@ -47,7 +48,7 @@ async function cgroupDrivers(ctx: TaskContext, agent: 'kubelet' | 'edgecore'): P
 
 /** That one line only: beside it the file may still hold a token. */
 async function edgecoreDriver({ $ }: TaskContext): Promise<string | undefined> {
-  const line = await $`grep -E '^ *cgroupDriver:' /etc/kubeedge/config/edgecore.yaml`.nothrow()
+  const line = await $`grep -E '^ *cgroupDriver:' ${edgecoreFile}`.nothrow()
   return /cgroupDriver:\s*"?(\w+)/.exec(line.stdout)?.[1]
 }
 
