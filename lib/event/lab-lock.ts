@@ -1,12 +1,25 @@
 import { Database } from 'bun:sqlite'
-import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 
 /** Who holds a lab, as it said of itself. */
-export type Holder = { readonly pid: number; readonly host: string; readonly since: string; readonly command: string }
+export type Holder = {
+  readonly pid: number
+  readonly host: string
+  readonly since: string
+  readonly command: string
+  /** What its commands can be known by, here and on nodes; those of killed holders before it as well. */
+  readonly marks?: readonly string[]
+}
 
-export type LabLock = { readonly ok: true; release(): void } | { readonly ok: false; readonly holder?: Holder }
+/** `marksOfKilled`: what commands of holders that ended without a release can be known by. */
+export type LabLock =
+  | { readonly ok: true; readonly marksOfKilled: readonly string[]; release(): void }
+  | { readonly ok: false; readonly holder?: Holder }
+
+/** Kedges that were killed one after the other; more than these have long been swept up. */
+const keptMarks = 20
 
 // A connection that nobody refers to is closed by the garbage collector, and its lock goes with it.
 const held = new Set<Database>()
@@ -15,7 +28,7 @@ const held = new Set<Database>()
  * Takes the lab for one writer. The lock is SQLite's exclusive file lock, which the kernel drops with the process that
  * holds it: a holder that was killed leaves nothing stale behind, whatever its pid has become since.
  */
-export function lockLab(stateFolder: string, command: string): LabLock {
+export function lockLab(stateFolder: string, command: string, mark?: string): LabLock {
   const holderFile = join(stateFolder, 'holder.json')
   const database = new Database(join(stateFolder, 'lock.sqlite'), { create: true })
   try {
@@ -29,12 +42,22 @@ export function lockLab(stateFolder: string, command: string): LabLock {
     return { ok: false, ...(holder ? { holder } : {}) }
   }
   held.add(database)
-  const holder: Holder = { pid: process.pid, host: hostname(), since: new Date().toISOString(), command }
+  const marksOfKilled = readHolder(holderFile)?.marks?.slice(-keptMarks) ?? []
+  const holder: Holder = {
+    pid: process.pid,
+    host: hostname(),
+    since: new Date().toISOString(),
+    command,
+    marks: [...marksOfKilled, ...(mark === undefined ? [] : [mark])],
+  }
+  // At no moment without its marks: this kedge may be killed as well.
   writeFileSync(`${holderFile}.new`, JSON.stringify(holder), { mode: 0o600 })
   renameSync(`${holderFile}.new`, holderFile)
   return {
     ok: true,
+    marksOfKilled,
     release() {
+      rmSync(holderFile, { force: true })
       held.delete(database)
       database.run('ROLLBACK')
       database.close()

@@ -4,6 +4,7 @@ import { PassThrough } from 'node:stream'
 import { defaults } from 'zx/core'
 import { TaskError } from '../event/failure.ts'
 import { type Child, type ChildControl, createChild, failSoon } from './child.ts'
+import { dismissGuardHere, guardHere, localArguments, localPrefix } from './guard.ts'
 import type { Connection } from './host.ts'
 import { createLocalFiles } from './local-files.ts'
 import { trackRunning } from './running.ts'
@@ -16,13 +17,16 @@ export function localConnection(name = 'hypervisor'): Connection {
   return {
     name,
     bind: (binding) => ({ name, $: createShell(name, spawn, binding), ...createLocalFiles(binding) }),
-    close: endAll,
+    async close() {
+      await endAll()
+      dismissGuardHere()
+    },
   }
 }
 
 function spawnLocal(command: Command): Child {
   const stdin = new PassThrough()
-  const staged = stage(command)
+  const staged = stage(command, localPrefix)
   let started: ChildProcess | undefined
   let failure: unknown = command.signals.find((signal) => signal?.aborted)?.reason
   try {
@@ -44,7 +48,8 @@ function spawnLocal(command: Command): Child {
 }
 
 function startBash(command: Command, staged: Staged): ChildProcess {
-  return spawnProcess('bash', ['--noprofile', '--norc', '-c', staged.script], {
+  guardHere()
+  return spawnProcess('bash', ['--noprofile', '--norc', '-c', staged.script, ...localArguments], {
     // A session of its own, so that one signal reaches everything that the command starts.
     detached: true,
     stdio: 'pipe',

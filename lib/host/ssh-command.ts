@@ -1,8 +1,8 @@
-import { randomBytes } from 'node:crypto'
 import { PassThrough } from 'node:stream'
 import type { ClientChannel } from 'ssh2'
 import { TaskError } from '../event/failure.ts'
 import { type ChildControl, createChild, failSoon } from './child.ts'
+import { groupVariable } from './guard.ts'
 import { quote } from './quote.ts'
 import { stage } from './script-input.ts'
 import type { Command, Spawn } from './shell.ts'
@@ -14,17 +14,16 @@ const noiseBytes = 64 * 1024
 
 /**
  * Commands in channels of an SSH connection. What sshd is asked to run is always the same line, which every login shell reads
- * alike; the script comes through stdin, so it has no length limit and no trace in the process list. Both outputs begin with a
- * mark: what a login script printed before is dropped, and stderr's mark brings the number of the process group to signal.
+ * alike; the script comes through stdin, so it has no length limit and no trace in the process list. Both outputs begin with the
+ * link's mark: what a login script printed before is dropped, and stderr's mark brings the number of the process group to signal.
  */
 export function createSshSpawn(links: SshLinks, options: SshOptions): Spawn {
-  const mark = `kedge-${randomBytes(8).toString('hex')}`
-  const bash = `bash --noprofile --norc -c '${bootstrap}' bash ${mark}`
-  const line = options.sudo ? `exec sudo -n -- ${bash}` : `exec ${bash}`
+  const line = (mark: string) =>
+    `exec ${options.sudo ? 'sudo -n -- ' : ''}bash --noprofile --norc -c '${bootstrap}' bash ${mark}`
 
   return (command) => {
     const stdin = new PassThrough()
-    const group = createGroupSignal(line)
+    const group = createGroupSignal(line('kedge-signal'))
     let lease: Lease | undefined
     const control = createChild({
       stdin,
@@ -45,7 +44,7 @@ export function createSshSpawn(links: SshLinks, options: SshOptions): Spawn {
         (opened) => {
           if (control.isSettled()) return opened.channel.close()
           lease = opened
-          attach(opened, control, { command, mark, options, onGroup: (number) => group.found(opened, number) })
+          attach(opened, control, { command, options, onGroup: (number) => group.found(opened, number) })
         },
         (error) => control.fail(error),
       )
@@ -60,6 +59,7 @@ const bootstrap = [
   'read -r _ _ _ _ group _ < /proc/$$/stat',
   'echo "$1 $group" >&2',
   'echo "$1"',
+  `export ${groupVariable}=$1$group`,
   'shift',
   'unset group',
   'PATH=$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
@@ -69,13 +69,12 @@ const bootstrap = [
 
 type Attachment = {
   readonly command: Command
-  readonly mark: string
   readonly options: SshOptions
   readonly onGroup: (number: number) => void
 }
 
-function attach(lease: Lease, control: ChildControl, { command, mark, options, onGroup }: Attachment): void {
-  const { channel } = lease
+function attach(lease: Lease, control: ChildControl, { command, options, onGroup }: Attachment): void {
+  const { channel, mark } = lease
   let started = false
   let ended: { code: number | null; signal: NodeJS.Signals | null } | undefined
   const noise = { stderr: '' }

@@ -7,6 +7,7 @@ import { type Journal, openJournal } from '../../event/journal.ts'
 import { lockLab } from '../../event/lab-lock.ts'
 import { logFiles } from '../../event/log-files.ts'
 import { createRecorder } from '../../event/recorder.ts'
+import { endLeftovers, processMark } from '../../host/guard.ts'
 import { mustHoldBroker } from '../../kubeedge/mqtt.ts'
 import type { Plan } from '../../plan/plan.ts'
 import { selectInstances } from '../../plan/select-instances.ts'
@@ -55,8 +56,9 @@ export default {
     const lab = openLab(terminal, options)
     const plan = selectPlan(lab, words, options)
     makeStateFolder(lab)
-    const lock = lockLab(lab.stateFolder, `kedge run ${words.join(' ')}`)
+    const lock = lockLab(lab.stateFolder, `kedge run ${words.join(' ')}`, processMark)
     if (!lock.ok) throw labHeld(lab, lock.holder)
+    await endLeftovers(lock.marksOfKilled)
     const journal = openJournal(join(lab.stateFolder, 'journal.sqlite'))
     mustBeOf(lab, journal)
     const session = await openSession(terminal, lab, options.seed)
