@@ -28,6 +28,10 @@ const uploads = places.length * 2
 const names = (count: number) => Array.from({ length: count }, (_, index) => nameOf(index))
 const nameOf = (index: number) => `${places[index % places.length]}-${Math.floor(index / places.length)}`
 
+/** One at each place takes so long that the next kedge looks for its line before it is there. */
+export const slow: readonly string[] = places.map((place) => `${place}-0`)
+const slowEffect = (line: string) => `sleep 1.5; ${line}`
+
 /** What an effect does before and after it adds its line; a process that outlives its kedge adds it beside the next one. */
 const effects: readonly ((line: string) => string)[] = [
   (line) => `${line}; sleep 0.03`,
@@ -57,7 +61,8 @@ export function makeCrashLab(sshds: readonly [Sshd, Sshd]): CrashLab {
     const place = places[index % places.length] as string
     const file = join(work, place, name)
     const line = `echo ${name} >> ${work}/ledger`
-    const effect = (effects[Math.floor(index / places.length) % effects.length] as (line: string) => string)(line)
+    const quick = effects[Math.floor(index / places.length) % effects.length] as (line: string) => string
+    const effect = slow.includes(name) ? slowEffect(line) : quick(line)
     const needs = index < places.length * 4 ? [] : [nameOf(index - places.length * 4)]
     // The file is made again by a repeated run; the line in the ledger must not be.
     const wrapped = `seq 5000 > ${file}.new; mv ${file}.new ${file}; ${effect}`

@@ -5,7 +5,7 @@ import { openJournal } from '../../lib/event/journal.ts'
 import { lockLab } from '../../lib/event/lab-lock.ts'
 import { builtBinary } from '../build/binary.ts'
 import { type Sshd, sshdPath, startSshd } from '../host/sshd.ts'
-import { type CrashLab, ledgerOf, makeCrashLab } from './crash-lab.ts'
+import { type CrashLab, ledgerOf, makeCrashLab, slow } from './crash-lab.ts'
 
 /*
  * kedge is killed at random points, run again, killed again, and at last left alone: what it leaves must be what an
@@ -22,7 +22,7 @@ const limitSeconds = 120
 let sshds: [Sshd, Sshd]
 let undisturbed: { readonly tree: string[]; readonly seconds: number; readonly events: number }
 
-type Kill = { readonly afterEvents: number } | { readonly afterSeconds: number }
+type Kill = { readonly afterEvents: number } | { readonly afterStartOf: string } | { readonly afterSeconds: number }
 type Ending = {
   readonly wasKilled: boolean
   readonly exitCode: number | null
@@ -54,6 +54,8 @@ async function run(lab: CrashLab, kill?: Kill): Promise<Ending> {
       text += decoder.decode(chunk, { stream: true })
       events = text.split('\n').length - 1
       if (kill && 'afterEvents' in kill && events >= kill.afterEvents) end()
+      if (kill && 'afterStartOf' in kill && text.includes(`"task-started","why":"\`grep -qx ${kill.afterStartOf} `))
+        end()
     }
     await child.exited
     if (process.env.KEDGE_CRASH_TRACE)
@@ -77,10 +79,12 @@ async function untilNone(what: () => readonly number[]): Promise<readonly number
   return what()
 }
 
-const pointOf = (): Kill =>
-  random() < 0.5
-    ? { afterEvents: 1 + Math.floor(random() * undisturbed.events) }
-    : { afterSeconds: random() * undisturbed.seconds }
+function pointOf(): Kill {
+  const kind = random()
+  if (kind < 0.3) return { afterStartOf: slow[Math.floor(random() * slow.length)] as string }
+  if (kind < 0.6) return { afterEvents: 1 + Math.floor(random() * undisturbed.events) }
+  return { afterSeconds: random() * undisturbed.seconds }
+}
 
 /** What must hold after a run that was left alone, whatever happened before it. */
 async function expectWhole(lab: CrashLab, ending: Ending): Promise<void> {
@@ -124,7 +128,7 @@ test.skipIf(!wanted)(
     }
 
     const figures = { kills: 0, labs: 0, leftRunning: 0 }
-    while (figures.kills < kills) {
+    const killAndRepair = async () => {
       const lab = makeCrashLab(sshds)
       figures.labs++
       try {
@@ -144,6 +148,12 @@ test.skipIf(!wanted)(
         lab.remove()
       }
     }
+    // Two labs at once: much of a run is waiting.
+    const worker = async () => {
+      while (figures.kills < kills) await killAndRepair()
+    }
+    const failed = (await Promise.allSettled([worker(), worker()])).find(({ status }) => status === 'rejected')
+    if (failed?.status === 'rejected') throw failed.reason
     console.log(
       `crash: ${figures.kills} kills in ${figures.labs} labs of ${calm.instances} instances; ${figures.leftRunning} times commands were still running at the kill; an undisturbed run took ${undisturbed.seconds.toFixed(1)} s`,
     )
