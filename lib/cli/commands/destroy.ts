@@ -2,6 +2,7 @@ import { existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { openJournal } from '../../event/journal.ts'
 import { lockLab } from '../../event/lab-lock.ts'
+import { endLeftovers, processMark } from '../../host/guard.ts'
 import type { Host } from '../../host/host.ts'
 import { destroyLab, refuseUsed } from '../../machine/destroy-lab.ts'
 import { type Inventory, takeInventory } from '../../machine/libvirt-inventory.ts'
@@ -44,8 +45,9 @@ export default {
     const lab = openLab(terminal, options)
     const { topology, stateFolder } = lab
     makeStateFolder(lab)
-    const lock = lockLab(stateFolder, 'kedge destroy')
+    const lock = lockLab(stateFolder, 'kedge destroy', processMark)
     if (!lock.ok) throw labHeld(lab, lock.holder)
+    await endLeftovers(lock.marksOfKilled)
     const session = await openSession(terminal, lab)
     try {
       const hypervisor = session.connections.to(hypervisorNode).bind({
