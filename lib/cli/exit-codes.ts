@@ -17,6 +17,7 @@ export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes]
 
 const ofKind: Record<FailureKind, ExitCode> = {
   unreachable: exitCodes.unreachable,
+  untrusted: exitCodes.unreachable,
   command: exitCodes.taskFailed,
   timeout: exitCodes.taskFailed,
   'still-pending': exitCodes.taskFailed,

@@ -65,7 +65,8 @@ async function answerTo({ node, claim, ask }: Question): Promise<Answer | undefi
     const { kind, message, lastLines } = toFailure(error)
     if (kind === 'bug') throw error
     const figure = [message, ...(kind === 'command' ? (lastLines?.slice(-1) ?? []) : [])].join(': ')
-    return { node, claim, holds: false, figure, ...(kind === 'unreachable' ? { unreachable: true } : {}) }
+    const isUnreachable = kind === 'unreachable' || kind === 'untrusted'
+    return { node, claim, holds: false, figure, ...(isUnreachable ? { unreachable: true } : {}) }
   }
 }
 

@@ -46,7 +46,7 @@ export async function attempt<T>(work: () => Promise<T>): Promise<Attempt<T>> {
     const { kind, message, lastLines = [] } = toFailure(error)
     if (kind === 'bug' && !(error instanceof TaskError) && !(error instanceof SyntaxError)) throw error
     const last = kind === 'command' ? lastLines.at(-1) : undefined
-    return { ok: false, message: last ?? message, isUnreachable: kind === 'unreachable' }
+    return { ok: false, message: last ?? message, isUnreachable: kind === 'unreachable' || kind === 'untrusted' }
   }
 }
 

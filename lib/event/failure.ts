@@ -17,6 +17,7 @@ export type Failure = {
 
 /**
  * - `unreachable`: no connection to the host, or it was lost and did not come back in time
+ * - `untrusted`: the host shows a key that is not known, or not the one on record; nothing was sent to it
  * - `command`: a command ended with a code other than 0
  * - `timeout`: the task's `timeout` passed
  * - `still-pending`: `run` ended well, yet the check still finds something missing
@@ -24,7 +25,15 @@ export type Failure = {
  * - `bundle`: a piece is missing from the bundle, or damaged
  * - `bug`: anything else that was thrown
  */
-export type FailureKind = 'unreachable' | 'command' | 'timeout' | 'still-pending' | 'refused' | 'bundle' | 'bug'
+export type FailureKind =
+  | 'unreachable'
+  | 'untrusted'
+  | 'command'
+  | 'timeout'
+  | 'still-pending'
+  | 'refused'
+  | 'bundle'
+  | 'bug'
 
 /** Thrown by the code under a task to say what kind of failure this is; everything else that is thrown counts as a bug. */
 export class TaskError extends Error {

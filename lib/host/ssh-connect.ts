@@ -7,7 +7,7 @@ import { TaskError } from '../event/failure.ts'
 import { takeTurn } from './connect-turns.ts'
 import { addressOf, type SshOptions, type SshTarget } from './ssh-target.ts'
 
-/** Opens and logs in; `through` is a stream that a jump host has opened. Throws TaskError: unreachable, or refused for host keys. */
+/** Opens and logs in; `through` is a stream that a jump host has opened. Throws TaskError: unreachable, or untrusted for host keys. */
 export async function connectSsh(target: SshTarget, options: SshOptions, through?: Duplex): Promise<Client> {
   const leave = await takeTurn(`${target.host}:${target.port}`)
   try {
@@ -46,7 +46,7 @@ function connect(target: SshTarget, options: SshOptions, through: Duplex | undef
       hostVerifier: (key: Buffer) => {
         const verdict = hostKeysOf(target, options).verify(target.host, target.port, key)
         if (!verdict.accepted) {
-          verdictFailure = new TaskError({ kind: 'refused', message: verdict.message, cure: verdict.cure })
+          verdictFailure = new TaskError({ kind: 'untrusted', message: verdict.message, cure: verdict.cure })
         }
         return verdict.accepted
       },
@@ -142,7 +142,7 @@ function explain(error: unknown, target: SshTarget, options: SshOptions): TaskEr
   if (/no matching.*host key/i.test(message)) {
     const types = hostKeysOf(target, options).keyTypes(target.host, target.port)?.join(', ')
     return new TaskError({
-      kind: 'refused',
+      kind: 'untrusted',
       message: `${addressOf(target)} has no host key of a type that is on record for it (${types ?? 'none'})`,
       cure: 'If the machine was set up anew, forget its old keys with ssh-keygen -R',
     })

@@ -1,4 +1,4 @@
-import { refused } from '../event/failure.ts'
+import { type FailureKind, TaskError } from '../event/failure.ts'
 import { toFailure } from '../host/to-failure.ts'
 import { done, pending, type TaskContext } from '../task/task.ts'
 import type { MachineKind } from './machine.ts'
@@ -11,12 +11,13 @@ export const existingMachine: MachineKind = {
   },
   async create(ctx) {
     const objection = await objectionTo(ctx)
-    if (objection) throw refused(objection.message, objection.cure)
+    // Whoever runs kedge switches it on, and need not wait for kedge to find that nobody has.
+    if (objection) throw new TaskError({ ...objection, isFinal: true })
   },
   async destroy() {},
 }
 
-type Objection = { readonly message: string; readonly cure: string }
+type Objection = { readonly kind: FailureKind; readonly message: string; readonly cure: string }
 
 async function objectionTo({ node, host }: TaskContext): Promise<Objection | undefined> {
   if (node.machine.kind !== 'existing') return undefined
@@ -25,15 +26,17 @@ async function objectionTo({ node, host }: TaskContext): Promise<Objection | und
     const id = (await host.$`id -u`).stdout.trim()
     if (id === '0') return undefined
     return {
+      kind: 'refused',
       message: `${node.name}: commands run as user ${id}, not as root`,
       cure: `let ${user} use sudo without a password there, or set ssh.user: root`,
     }
   } catch (error) {
-    const failure = toFailure(error)
-    if (failure.kind !== 'unreachable' && failure.kind !== 'refused') throw error
+    const { kind, message, cure } = toFailure(error)
+    if (kind !== 'unreachable' && kind !== 'untrusted' && kind !== 'refused') throw error
     return {
-      message: `${node.name} cannot be used: ${failure.message}`,
-      cure: failure.cure ?? `kedge does not make this machine: switch it on, and try ssh -p ${port} ${user}@${address}`,
+      kind,
+      message: `${node.name} cannot be used: ${message}`,
+      cure: cure ?? `kedge does not make this machine: switch it on, and try ssh -p ${port} ${user}@${address}`,
     }
   }
 }

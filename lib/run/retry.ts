@@ -3,6 +3,7 @@ import type { Failure, FailureKind } from '../event/failure.ts'
 /** What waiting can cure: a host on its way up, a service not there yet. A refusal or a bug stays what it is. */
 const curedByWaiting: Record<FailureKind, boolean> = {
   unreachable: true,
+  untrusted: false,
   command: true,
   timeout: true,
   'still-pending': true,

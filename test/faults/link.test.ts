@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
 import { appendFileSync, existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { generateKeyPair } from '../../lib/host/keys.ts'
+import { fingerprint, generateKeyPair, parsePublicLine } from '../../lib/host/keys.ts'
 import { type Sshd, sshdPath, startSshd } from '../host/sshd.ts'
 import { type Forwarder, startForwarder } from './forwarder.ts'
 import { nodeOn, type SshLab, sshLab, until } from './ssh-lab.ts'
@@ -77,13 +77,15 @@ describe.skipIf(!sshdPath)('the link to a node', () => {
   test('leads to another host key than before: refused, never accepted, cured by the words that it says', async () => {
     const { folder, knownHosts } = lab
     lab.config({ pi: nodeOn(sshd) }, `  mark: { on: pi, sh: 'touch ${folder}/mark' }\n`)
-    const old = `[127.0.0.1]:${sshd.port} ${generateKeyPair('old').publicLine}\n`
+    const oldKey = generateKeyPair('old').publicLine
+    const old = `[127.0.0.1]:${sshd.port} ${oldKey}\n`
     await Bun.write(knownHosts, old)
     const { exitCode, stderr } = await lab.kedge('run', 'all')
     expect({ exitCode, stderr }).toMatchObject({
-      exitCode: 5,
+      exitCode: 4,
       stderr: expect.stringContaining(`The host key of [127.0.0.1]:${sshd.port} has changed`),
     })
+    for (const line of [oldKey, sshd.hostKeyLine]) expect(stderr).toContain(fingerprint(parsePublicLine(line).blob))
     const name = `'?\\[127.0.0.1\\]:${sshd.port}'?`
     expect(stderr).toMatch(new RegExp(`ssh-keygen -f '?${knownHosts}'? -R ${name}`))
     expect(existsSync(join(folder, 'mark'))).toBe(false)
@@ -91,7 +93,7 @@ describe.skipIf(!sshdPath)('the link to a node', () => {
 
     Bun.spawnSync(['ssh-keygen', '-f', knownHosts, '-R', `[127.0.0.1]:${sshd.port}`])
     const unknown = await lab.kedge('run', 'all')
-    expect(unknown).toMatchObject({ exitCode: 5, stderr: expect.stringContaining('is not known: ssh-ed25519 SHA256:') })
+    expect(unknown).toMatchObject({ exitCode: 4, stderr: expect.stringContaining('is not known: ssh-ed25519 SHA256:') })
     expect(existsSync(join(folder, 'mark'))).toBe(false)
     appendFileSync(knownHosts, `[127.0.0.1]:${sshd.port} ${sshd.hostKeyLine}\n`)
     expect(await lab.kedge('run', 'all')).toMatchObject({ exitCode: 0 })

@@ -19,16 +19,16 @@ test('a machine where commands run as root is done, and creating it is nothing',
   await kind.destroy(context('0\n'))
 })
 
-test('one without root or without an answer is pending, and refused with what to do', async () => {
+test('one without root or without an answer is pending, and fails at once with what to do', async () => {
   const unreachable: Answer = { error: new TaskError({ kind: 'unreachable', message: 'pi@10.0.0.7:2222: no route' }) }
   const cases = [
-    ['1000\n', 'edge-1: commands run as user 1000, not as root', /sudo without a password/],
-    [unreachable, 'edge-1 cannot be used: pi@10.0.0.7:2222: no route', /ssh -p 2222 pi@10\.0\.0\.7/],
+    ['1000\n', 'refused', 'edge-1: commands run as user 1000, not as root', /sudo without a password/],
+    [unreachable, 'unreachable', 'edge-1 cannot be used: pi@10.0.0.7:2222: no route', /ssh -p 2222 pi@10\.0\.0\.7/],
   ] as const
-  for (const [id, message, cure] of cases) {
+  for (const [id, kindOfFailure, message, cure] of cases) {
     expect(await kind.check(context(id))).toEqual({ done: false, why: message })
     const failure = toFailure(await kind.create(context(id)).catch((error) => error))
-    expect(failure).toMatchObject({ kind: 'refused', message, cure: expect.stringMatching(cure) })
+    expect(failure).toMatchObject({ kind: kindOfFailure, isFinal: true, message, cure: expect.stringMatching(cure) })
   }
 })
 

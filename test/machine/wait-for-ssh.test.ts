@@ -79,9 +79,9 @@ test('a panic and a disk that does not boot are told apart', async () => {
 })
 
 test('what waiting cannot cure is not waited for: a wrong host key', async () => {
-  const wrong: Answer = { error: new TaskError({ kind: 'refused', message: 'another host key' }) }
+  const wrong: Answer = { error: new TaskError({ kind: 'untrusted', message: 'another host key' }) }
   const { failure, slept } = await wait([], [['true', wrong]])
-  expect(failure).toMatchObject({ kind: 'refused', message: 'another host key' })
+  expect(failure).toMatchObject({ kind: 'untrusted', message: 'another host key' })
   expect(slept()).toBe(0)
 })
 
