@@ -54,9 +54,10 @@ export function processFiles(): string[] {
     .flatMap((pid) => [`/proc/${pid}/cmdline`, `/proc/${pid}/environ`])
 }
 
-type Form = { readonly secret: string; readonly form: string; readonly bytes: Buffer }
+export type Form = { readonly secret: string; readonly form: string; readonly bytes: Buffer }
 
-function formsOf({ name, value }: NamedSecret): Form[] {
+/** Each secret in every form, in lines of text without a line break. */
+export function formsOf({ name, value }: NamedSecret): Form[] {
   const trimmed = value.trim()
   if (trimmed.length < 6) throw new Error(`${name} is too short to be looked for`)
   const lines = trimmed.split('\n').filter((line) => line.length >= shortestLine && !line.startsWith('---'))

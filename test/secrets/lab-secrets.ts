@@ -32,12 +32,19 @@ export async function clusterSecrets(kubectl: Kubectl): Promise<NamedSecret[]> {
   const tokens = itemsOf(await kubectl('-n', 'kube-system', 'get', 'secrets', '-o', 'json')).filter(
     ({ type }) => type === 'bootstrap.kubernetes.io/token',
   )
-  return [...answers.flat(), ...tokens].flatMap(({ metadata, data = {} }) =>
+  const secrets = [...answers.flat(), ...tokens].flatMap(({ metadata, data = {} }) =>
     Object.entries(data)
       .filter(([key]) => /^(tokendata|token-secret|.*key.*)$/i.test(key))
       .map(([key, base64]) => ({ name: `secret ${metadata.name}: ${key}`, value: readable(base64) }))
       .filter(({ value }) => value.trim().length >= 16),
   )
+  // The rest of the token is no secret, and is said in front of it.
+  const signature = secrets
+    .find(({ name }) => name.endsWith('tokendata'))
+    ?.value.trim()
+    .split('.')
+    .at(-1)
+  return signature ? [...secrets, { name: 'secret tokensecret: signature', value: signature }] : secrets
 }
 
 type Secret = {
@@ -52,9 +59,9 @@ function itemsOf(text: string): Secret[] {
   return 'items' in parsed ? parsed.items : [parsed]
 }
 
-/** Keys in DER have no text of their own; in base64 they would show. */
+/** Keys in DER have no text of their own; in base64 they would show, in PEM with the same first line. */
 function readable(base64: string): string {
   const bytes = Buffer.from(base64, 'base64')
   const text = bytes.toString('utf8')
-  return Buffer.from(text).equals(bytes) ? text : base64
+  return Buffer.from(text).equals(bytes) ? text : base64.slice(0, 64)
 }

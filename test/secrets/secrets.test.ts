@@ -183,15 +183,16 @@ describe('the scanner', () => {
 
   test("takes the tokens and keys out of kubectl's answers", async () => {
     const base64 = (text: string) => Buffer.from(text).toString('base64')
+    const token = 'hash.head.claims.a-signature-of-some-length'
     const found = await clusterSecrets(async (...words) => {
       if (words.includes('tokensecret'))
-        return JSON.stringify({ metadata: { name: 'tokensecret' }, data: { tokendata: base64(value) } })
+        return JSON.stringify({ metadata: { name: 'tokensecret' }, data: { tokendata: base64(token) } })
       if (!words.includes('secrets')) return ''
       const data = { 'token-id': base64('abcdef'), 'token-secret': base64('0123456789abcdef') }
       return JSON.stringify({
         items: [{ type: 'bootstrap.kubernetes.io/token', metadata: { name: 'bootstrap-token-abcdef' }, data }],
       })
     })
-    expect(found.map(({ value }) => value)).toEqual([value, '0123456789abcdef'])
+    expect(found.map(({ value }) => value)).toEqual([token, '0123456789abcdef', 'a-signature-of-some-length'])
   })
 })
