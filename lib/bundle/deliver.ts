@@ -1,3 +1,4 @@
+import type { PutOptions } from '../host/host.ts'
 import { linesOf } from '../host/lines-of.ts'
 import type { Asset, TaskContext } from '../task/task.ts'
 import { noteSums, notesFolder, sumsOf } from './program-sums.ts'
@@ -8,6 +9,10 @@ export const piecesFolder = '/var/lib/kedge/pieces'
 /** Where a VM mounts the bundle's disk, read-only. */
 const diskFolder = '/run/kedge/bundle'
 const disk = '/dev/disk/by-id/virtio-kedge-bundle'
+
+/** For `put`: the part of its file that a piece is. */
+export const rangeOf = ({ offset, sizeBytes }: Asset): Pick<PutOptions, 'range'> =>
+  offset === undefined ? {} : { range: { offset, sizeBytes } }
 
 const pathOnNode = (asset: Asset) => `${piecesFolder}/${asset.sha256}`
 
@@ -51,6 +56,7 @@ async function send(ctx: TaskContext, asset: Asset): Promise<void> {
   ctx.say(`sending ${asset.name} (${(asset.sizeBytes / 1024 / 1024).toFixed(1)} MiB)`)
   let toldPercent = 0
   await ctx.host.put(asset.path, pathOnNode(asset), {
+    ...rangeOf(asset),
     sha256: asset.sha256,
     onProgress(sentBytes, totalBytes) {
       const percent = totalBytes === 0 ? 100 : Math.floor((sentBytes / totalBytes) * 100)

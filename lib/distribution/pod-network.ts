@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readAsset } from '../bundle/read-asset.ts'
 import { refused } from '../event/failure.ts'
 import type { TaskContext } from '../task/task.ts'
 import { cloudAddress, cloudNetwork } from '../topology/addresses.ts'
@@ -18,7 +18,7 @@ type FlannelSet = Workload & {
  */
 export function podNetworkObjects(ctx: TaskContext): readonly object[] {
   const asset = ctx.asset('pod-network')
-  const documents = parseDocuments(readFileSync(asset.path, 'utf8'))
+  const documents = parseDocuments(readAsset(asset))
   if (!documents.ok) throw refused(`the bundle's pod-network manifest is not YAML: ${documents.message}`)
   const { podCidr } = ctx.topology.kubernetes
   const addresses = rangePattern(cloudRange(ctx))

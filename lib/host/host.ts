@@ -19,12 +19,14 @@ export type Host = {
    * 0o600, in folders of 0o700 where they are made for it.
    */
   write(path: string, content: string | Uint8Array | Secret, options?: { readonly mode?: number }): Promise<void>
-  /** Copies a local file there, streamed; where `sha256` is given it is checked at the far end before the rename. */
+  /** Copies a local file, or a part of it, there, streamed; where `sha256` is given it is checked at the far end before the rename. */
   put(localPath: string, path: string, options?: PutOptions): Promise<void>
 }
 
 export type PutOptions = {
   readonly mode?: number
+  /** The part of the local file to copy; all of it by default. */
+  readonly range?: { readonly offset: number; readonly sizeBytes: number }
   /** Lower-case hex. */
   readonly sha256?: string
   /** Called with bytes sent so far and in all. */

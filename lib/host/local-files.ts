@@ -2,8 +2,9 @@ import { createHash, randomBytes } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
+import { Readable } from 'node:stream'
 import { TaskError } from '../event/failure.ts'
-import type { Host, HostBinding } from './host.ts'
+import type { Host, HostBinding, PutOptions } from './host.ts'
 import { isSecret, reveal } from './secret.ts'
 
 type Files = Pick<Host, 'read' | 'write' | 'put'>
@@ -28,27 +29,45 @@ export function createLocalFiles({ signal, onOutput, cwd = '.' }: HostBinding): 
         await file.writeFile(isSecret(content) ? reveal(content) : content)
       })
     },
-    async put(localPath, path, { mode = 0o644, sha256, onProgress } = {}) {
+    async put(localPath, path, { mode = 0o644, range, sha256, onProgress } = {}) {
       signal.throwIfAborted()
       onOutput('command', `put ${path}`)
       const source = resolve(cwd, localPath)
-      const total = (await stat(source).catch(rethrow)).size
+      const total = range?.sizeBytes ?? (await stat(source).catch(rethrow)).size
       await replace(resolve(cwd, path), { mode, folderMode: 0o777 }, async (file) => {
         const hash = createHash('sha256')
         let sent = 0
-        for await (const chunk of createReadStream(source, { highWaterMark: 1024 * 1024 })) {
+        for await (const chunk of readPart(source, range, 1024 * 1024)) {
           signal.throwIfAborted()
           await file.writeFile(chunk)
           if (sha256 !== undefined) hash.update(chunk)
           sent += chunk.length
           onProgress?.(sent, total)
         }
+        if (range && sent !== total) throw cutOff(localPath, range)
         const found = sha256 === undefined ? undefined : hash.digest('hex')
         if (found !== sha256) throw damaged(localPath, sha256, found)
       })
     },
   }
 }
+
+/** A local file, or the part of it that a put names, as a stream. */
+export const readPart = (path: string, range: PutOptions['range'], highWaterMark: number): Readable =>
+  range?.sizeBytes === 0
+    ? Readable.from([])
+    : createReadStream(path, {
+        highWaterMark,
+        ...(range ? { start: range.offset, end: range.offset + range.sizeBytes - 1 } : {}),
+      })
+
+/** A file that ends before the part of it that was to be copied does. */
+export const cutOff = (path: string, { offset, sizeBytes }: NonNullable<PutOptions['range']>): TaskError =>
+  new TaskError({
+    kind: 'bundle',
+    message: `${path} is cut off: it ends before byte ${offset + sizeBytes}`,
+    cure: 'kedge bundle verify names what is damaged',
+  })
 
 /** A copy whose sum is not what the bundle's manifest says. */
 export const damaged = (path: string, expected: string | undefined, found: string | undefined): TaskError =>

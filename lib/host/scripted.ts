@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { PassThrough } from 'node:stream'
 import { type Child, createChild, failSoon } from './child.ts'
 import type { Connection, Host, HostBinding } from './host.ts'
-import { damaged } from './local-files.ts'
+import { cutOff, damaged } from './local-files.ts'
 import { isSecret, reveal } from './secret.ts'
 import { type Command, createShell, type Spawn } from './shell.ts'
 
@@ -159,10 +159,12 @@ function scriptedFiles(
       onOutput('command', `write ${path}`)
       files.set(path, { content: Buffer.from(isSecret(content) ? reveal(content) : content), mode })
     },
-    async put(localPath, path, { mode = 0o644, sha256, onProgress } = {}) {
+    async put(localPath, path, { mode = 0o644, range, sha256, onProgress } = {}) {
       signal.throwIfAborted()
       onOutput('command', `put ${path}`)
-      const content = await readFile(localPath)
+      const whole = await readFile(localPath)
+      const content = range ? whole.subarray(range.offset, range.offset + range.sizeBytes) : whole
+      if (range && content.length !== range.sizeBytes) throw cutOff(localPath, range)
       const found = createHash('sha256').update(content).digest('hex')
       if (sha256 !== undefined && found !== sha256) throw damaged(localPath, sha256, found)
       files.set(path, { content, mode })

@@ -1,12 +1,11 @@
 import { randomBytes } from 'node:crypto'
-import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { TaskError } from '../event/failure.ts'
 import type { Host, HostBinding } from './host.ts'
-import { damaged } from './local-files.ts'
+import { cutOff, damaged, readPart } from './local-files.ts'
 import { quote } from './quote.ts'
 import { isSecret, mask, reveal } from './secret.ts'
 import type { Spawn } from './shell.ts'
@@ -69,11 +68,13 @@ export function createSshFiles(name: string, spawn: Spawn, binding: HostBinding)
         Readable.from([bytes]),
       )
     },
-    async put(localPath, path, { mode = 0o644, sha256, onProgress } = {}) {
+    async put(localPath, path, { mode = 0o644, range, sha256, onProgress } = {}) {
       const source = resolve(binding.cwd ?? '.', localPath)
       onOutput('command', `put ${path}`)
-      const total = (await stat(source)).size
-      const input = createReadStream(source, { highWaterMark: 256 * 1024 })
+      const { size } = await stat(source)
+      const total = range?.sizeBytes ?? size
+      if (range && range.offset + range.sizeBytes > size) throw cutOff(localPath, range)
+      const input = readPart(source, range, 256 * 1024)
       let sent = 0
       if (onProgress) {
         input.on('data', (chunk) => {

@@ -1,3 +1,4 @@
+import { rangeOf } from '../bundle/deliver.ts'
 import { refused } from '../event/failure.ts'
 import type { Asset, TaskContext } from '../task/task.ts'
 import { inTurn } from './in-turn.ts'
@@ -19,7 +20,7 @@ export async function provideBaseImage(ctx: TaskContext, image: Asset): Promise<
     // Within the lab's own folder first, so that what a killed run left of it is known to be nobody else's.
     const incoming = `${labFolder(topology)}/incoming`
     await hypervisor.$`umask 022; rm -rf ${incoming}; mkdir -p ${incoming}`
-    await hypervisor.put(image.path, `${incoming}/image`, { mode: 0o444, sha256: image.sha256 })
+    await hypervisor.put(image.path, `${incoming}/image`, { ...rangeOf(image), mode: 0o444, sha256: image.sha256 })
     await hypervisor.$`mv -f ${incoming}/image ${path}; rmdir ${incoming}`
     return path
   })

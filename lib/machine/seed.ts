@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
+import { iso9660 } from '../bundle/iso9660.ts'
 import { addressOn, networkOf } from '../topology/addresses.ts'
 import { formatAddress, parseAddress, parseCidr } from '../topology/ipv4.ts'
 import type { Node, Topology } from '../topology/topology.ts'
 import { cloudLan, hostsFile } from './hosts-file.ts'
-import { iso9660 } from './iso9660.ts'
 import { interfaceName, macAddress } from './names.ts'
 
 /** What the seed hands over: the node's host key pair, and the public line of the key with which kedge logs in as root. */

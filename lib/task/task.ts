@@ -25,12 +25,21 @@ export type Asset = {
   readonly version: string
   /** Absolute path on the machine that runs kedge. */
   readonly path: string
+  /** Where in that file it begins, in bytes, when the bundle is one file; otherwise the file is the piece. */
+  readonly offset?: number
+  /** The bundle that it lies in, when that is one file. */
+  readonly bundleFile?: FileRange
   readonly sizeBytes: number
   /** Lower-case hex. */
   readonly sha256: string
   /** For an image: the roles whose nodes import it; empty means every node. */
   readonly roles: readonly string[]
+  /** For an image: `sha256:…` of its manifest in the registry that it came from. */
+  readonly digest?: string
 }
+
+/** Bytes `offset` to `offset + sizeBytes` of a file on the machine that runs kedge. */
+export type FileRange = { readonly path: string; readonly offset: number; readonly sizeBytes: number }
 
 /** What a task may see and touch: this and nothing else. */
 export type TaskContext = {

@@ -43,7 +43,7 @@ function contextOf(topology: Topology, node: string): TaskContext {
   const make = contextMaker({
     topology,
     connection: connections.to,
-    bundle: () => ({ folder, asset: () => base, assets: () => [] }),
+    bundle: () => ({ path: folder, pieces: [], asset: () => base, assets: () => [] }),
     secret: createVault().secret,
     stateFolder: folder,
     sleep: (seconds) => Bun.sleep(seconds * 1000),

@@ -1,0 +1,137 @@
+import { createHash, type Hash } from 'node:crypto'
+import { type FileHandle, open, rename, rm } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { TaskError } from '../event/failure.ts'
+import type { LocatedPiece } from './bundle.ts'
+import { bundleLabel } from './bundle-file.ts'
+import { layoutImage } from './iso9660.ts'
+import { manifestName, manifestText, type Piece } from './manifest.ts'
+
+/** What goes into a bundle that is one file: where each piece lies now. */
+export type PieceSource = Pick<LocatedPiece, 'name' | 'path' | 'offset' | 'sizeBytes' | 'sha256'>
+
+export type WriteOptions = {
+  readonly signal?: AbortSignal
+  /** Called with bytes written so far and in all. */
+  readonly onProgress?: (writtenBytes: number, totalBytes: number) => void
+}
+
+/** The manifest of a bundle that is one file: each piece lies under its sha256. */
+export const manifestOfFile = (pieces: readonly Piece[]): string =>
+  manifestText(pieces.map((piece) => ({ ...piece, path: piece.sha256 })))
+
+/**
+ * Writes a bundle as one file: aside as `<outPath>.part`, flushed, then renamed, so that what is cut short has no name that
+ * passes for whole. Every piece is read once, and a TaskError of kind `bundle` names one that is not what its sha256 says.
+ * `manifest` is `manifestOfFile`'s.
+ */
+export async function writeBundleFile(
+  pieces: readonly PieceSource[],
+  manifest: string,
+  outPath: string,
+  options: WriteOptions = {},
+): Promise<void> {
+  const aside = `${outPath}.part`
+  try {
+    const file = await open(aside, 'w')
+    try {
+      await writeBundle(pieces, manifest, file, 0, options)
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+    await rename(aside, outPath)
+    const folder = await open(dirname(outPath))
+    await folder.sync().finally(() => folder.close())
+  } catch (error) {
+    await rm(aside, { force: true })
+    throw worldsFailure(error)
+  }
+}
+
+/** Writes the same into an open file from `position` on, and returns how many bytes it takes. */
+export async function writeBundle(
+  pieces: readonly PieceSource[],
+  manifest: string,
+  file: FileHandle,
+  position: number,
+  { signal, onProgress }: WriteOptions = {},
+): Promise<number> {
+  const text = new TextEncoder().encode(manifest)
+  const once = [...new Map(pieces.map((piece) => [piece.sha256, piece])).values()]
+  const files = [
+    { name: manifestName, sizeBytes: text.length },
+    ...once.map((piece) => ({ name: piece.sha256, sizeBytes: piece.sizeBytes, piece })),
+  ]
+  const { head, files: placed, sizeBytes } = layoutImage(bundleLabel, files)
+  // What is not written below reads as zeros, and takes no room on most file systems.
+  await file.truncate(position + sizeBytes)
+  await writeAll(file, head, position)
+  let written = 0
+  const report = (bytes: number) => {
+    written += bytes
+    onProgress?.(written, totalBytes)
+  }
+  const totalBytes = once.reduce((sum, piece) => sum + piece.sizeBytes, 0)
+  for (const { file: entry, offsetBytes } of placed) {
+    if ('piece' in entry) await copyPiece(entry.piece, file, position + offsetBytes, report, signal)
+    else await writeAll(file, text, position + offsetBytes)
+  }
+  return sizeBytes
+}
+
+const chunkBytes = 4 * 1024 * 1024
+
+async function copyPiece(
+  piece: PieceSource,
+  to: FileHandle,
+  position: number,
+  report: (bytes: number) => void,
+  signal?: AbortSignal,
+): Promise<void> {
+  const from = await open(piece.path)
+  try {
+    const hash = createHash('sha256')
+    const buffer = Buffer.allocUnsafe(Math.min(chunkBytes, Math.max(1, piece.sizeBytes)))
+    let done = 0
+    while (done < piece.sizeBytes) {
+      signal?.throwIfAborted()
+      const wanted = Math.min(buffer.length, piece.sizeBytes - done)
+      const { bytesRead } = await from.read(buffer, 0, wanted, (piece.offset ?? 0) + done)
+      if (bytesRead === 0) break
+      const chunk = buffer.subarray(0, bytesRead)
+      hash.update(chunk)
+      await writeAll(to, chunk, position + done)
+      done += bytesRead
+      report(bytesRead)
+    }
+    refuseDamaged(piece, hash)
+  } finally {
+    await from.close()
+  }
+}
+
+function refuseDamaged(piece: PieceSource, hash: Hash): void {
+  const found = hash.digest('hex')
+  if (found === piece.sha256) return
+  throw new TaskError({
+    kind: 'bundle',
+    message: `damaged: ${piece.name} (${piece.path}) has sha256 ${found}, not ${piece.sha256}`,
+    cure: 'make that piece again, or copy it to the bundle again',
+  })
+}
+
+async function writeAll(file: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
+  for (let done = 0; done < bytes.length; ) {
+    const { bytesWritten } = await file.write(bytes, done, bytes.length - done, position + done)
+    done += bytesWritten
+  }
+}
+
+/** A full disk or a missing right is the world's doing, not a bug. */
+function worldsFailure(error: unknown): unknown {
+  const { code, message } = error as NodeJS.ErrnoException
+  return error instanceof Error && code?.startsWith('E') && !(error instanceof TaskError)
+    ? new TaskError({ kind: 'command', message }, { cause: error })
+    : error
+}
