@@ -74,7 +74,7 @@ function startBash(script: string) {
   return child
 }
 
-/** What a guard says when it has ended what it was started to end first. */
+/** What a guard says, after its mark, when it has ended what it was started to end first. */
 export const sweptLine = 'swept'
 /** Written to a guard that is not needed any more: it ends, and ends nothing else. */
 export const dismissal = 'bye\n'
@@ -84,7 +84,7 @@ export const guardScript = (mark: string, before: readonly string[] = []): strin
   [
     "trap '' HUP INT TERM PIPE",
     sweepScript(before),
-    `echo ${sweptLine}`,
+    `echo ${mark}${sweptLine}`,
     'while IFS= read -r word; do if [ "$word" = bye ]; then exit 0; fi; done',
     // Nobody reads this any more.
     'exec > /dev/null 2>&1',

@@ -42,7 +42,7 @@ export function createSshSpawn(links: SshLinks, options: SshOptions): Spawn {
     else {
       links.exec(line).then(
         (opened) => {
-          if (control.isSettled()) return opened.channel.close()
+          if (control.isSettled()) return discard(opened)
           lease = opened
           attach(opened, control, { command, options, onGroup: (number) => group.found(opened, number) })
         },
@@ -67,6 +67,14 @@ const bootstrap = [
   'eval "$REPLY"',
 ].join('; ')
 
+/** Nobody waits for this command any more: it has got no script and ends with its input. */
+function discard({ channel }: Lease): void {
+  // Unread, the channel would never count as closed.
+  channel.resume()
+  channel.stderr.resume()
+  channel.close()
+}
+
 type Attachment = {
   readonly command: Command
   readonly options: SshOptions
@@ -76,7 +84,6 @@ type Attachment = {
 function attach(lease: Lease, control: ChildControl, { command, options, onGroup }: Attachment): void {
   const { channel, mark } = lease
   let started = false
-  let ended: { code: number | null; signal: NodeJS.Signals | null } | undefined
   const noise = { stderr: '' }
   control.stdout.attach(
     channel,
@@ -95,10 +102,7 @@ function attach(lease: Lease, control: ChildControl, { command, options, onGroup
       },
     ),
   )
-  channel.on('exit', (code: number | null, signal?: string) => {
-    ended = { code, signal: (signal as NodeJS.Signals) ?? null }
-  })
-  channel.once('close', () => {
+  lease.end.then((ended) => {
     const lost = lease.lostBecause()
     if (started && ended) control.exit(ended.code, ended.signal)
     else if (ended) control.fail(explainStart(ended.code, noise.stderr, options))
@@ -108,7 +112,6 @@ function attach(lease: Lease, control: ChildControl, { command, options, onGroup
       )
   })
   const { child } = control
-  channel.on('error', () => {})
   const staged = stage(command, setting(command))
   channel.write(Buffer.concat([Buffer.from(`${staged.script}\0`), staged.input]))
   ;(child.stdin as PassThrough).pipe(channel)

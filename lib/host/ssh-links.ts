@@ -1,13 +1,15 @@
 import type { Duplex } from 'node:stream'
 import type { Client, ClientChannel } from 'ssh2'
-import { dismissal, guardScript, marksOfKilled, newMark, sweptLine } from './guard.ts'
+import { marksOfKilled, newMark } from './guard.ts'
 import { connectSsh, unreachable } from './ssh-connect.ts'
+import { type SshGuard, startSshGuard } from './ssh-guard.ts'
 import type { SshOptions, SshTarget } from './ssh-target.ts'
 
 /** sshd allows ten sessions a connection: one is the guard's, and one stays free for what ends commands. */
 const channelsPerLink = 8
 const openAttempts = 20
 const openPauseMilliseconds = 100
+const missesAllowed = 2
 
 type Link = {
   readonly client: Promise<Client>
@@ -18,20 +20,21 @@ type Link = {
   lostBecause: string
   /** Its commands carry it, so that the guard finds them. */
   readonly mark: string
-  guard?: Guard | 'none'
+  guard?: SshGuard
+  /** Some command was started on it. */
+  hasRun: boolean
 }
 
-type Guard = {
-  /** Settles when nothing of earlier links runs on the machine any more. */
-  readonly ready: Promise<void>
-  dismiss(): void
-}
+/** How the program in a channel ended, as sshd says it. */
+export type ChannelEnd = { readonly code: number | null; readonly signal: NodeJS.Signals | null }
 
 /** A channel that runs one command, and what its owner needs to know of the connection below. */
 export type Lease = {
   readonly channel: ClientChannel
   readonly client: Client
   readonly mark: string
+  /** Resolves when the channel is closed and read; with nothing where it was closed before the program's end was told. */
+  readonly end: Promise<ChannelEnd | undefined>
   /** Why the connection was lost, if it was. */
   lostBecause(): string | undefined
 }
@@ -48,6 +51,8 @@ export function createSshLinks(target: SshTarget, options: SshOptions): SshLinks
   const links = new Set<Link>()
   /** Marks of what may still run there, beside what will be started now. */
   const leftovers = new Set(marksOfKilled())
+  /** Guarded connections in a row that were of no use to their first command. */
+  let missed = 0
   const jump = target.jump ? createSshLinks(target.jump, options) : undefined
 
   const connect = async (link: Link): Promise<Client> => {
@@ -80,6 +85,7 @@ export function createSshLinks(target: SshTarget, options: SshOptions): SshLinks
       isLost: false,
       lostBecause: 'the connection was closed',
       mark: newMark(),
+      hasRun: false,
     }
     links.add(link)
     connect(link).then(opened.resolve, (error) => {
@@ -87,41 +93,6 @@ export function createSshLinks(target: SshTarget, options: SshOptions): SshLinks
       opened.reject(error)
     })
     return link
-  }
-
-  const execOn = (client: Client, command: string) =>
-    new Promise<ClientChannel>((resolve, reject) => {
-      client.exec(command, (error, channel) => (error ? reject(error) : resolve(channel)))
-    })
-
-  /** Asked for before the first command, so that sshd starts it first; waited for only where there is something to end. */
-  const startGuard = (link: Link, client: Client, command: (mark: string) => string): Guard => {
-    const before = [...leftovers]
-    const { promise, resolve } = Promise.withResolvers<void>()
-    let dismissed = false
-    let channel: ClientChannel | undefined
-    client.once('close', () => resolve())
-    client.exec(command('kedge-guard'), (error, opened) => {
-      if (error) return resolve()
-      channel = opened
-      let said = ''
-      opened.on('data', (chunk: Buffer) => {
-        said += chunk.toString('latin1')
-        if (!said.includes(sweptLine)) return
-        for (const mark of before) leftovers.delete(mark)
-        resolve()
-      })
-      opened.stderr.resume()
-      opened.on('error', () => {})
-      opened.once('close', () => resolve())
-      opened.write(`${guardScript(link.mark, before)}\0`)
-      if (dismissed) opened.end(dismissal)
-    })
-    const dismiss = () => {
-      dismissed = true
-      channel?.end(dismissal)
-    }
-    return { ready: before.length > 0 ? promise : Promise.resolve(), dismiss }
   }
 
   return {
@@ -136,20 +107,31 @@ export function createSshLinks(target: SshTarget, options: SshOptions): SshLinks
           throw error
         })
         try {
-          link.guard ??= startGuard(link, client, command)
-          if (link.guard !== 'none') await link.guard.ready
-          const channel = await execOn(client, command(link.mark))
-          channel.once('close', give)
-          return { channel, client, mark: link.mark, lostBecause: () => (link.isLost ? link.lostBecause : undefined) }
+          if (missed < missesAllowed) link.guard ??= startSshGuard(client, command('kedge-guard'), link.mark, leftovers)
+          await link.guard?.ready
+          const { channel, end } = await openChannel(client, command(link.mark))
+          end.then(give)
+          link.hasRun = true
+          if (link.guard) missed = 0
+          return {
+            channel,
+            client,
+            mark: link.mark,
+            end,
+            lostBecause: () => (link.isLost ? link.lostBecause : undefined),
+          }
         } catch (error) {
           give()
           const { message } = error as Error
           const isFull = /open fail/i.test(message)
           const isGone = link.isLost || /not connected|no response/i.test(message)
-          if (isFull && link.used === 0 && link.guard && link.guard !== 'none') {
-            // A server that allows one session only.
-            link.guard.dismiss()
-            link.guard = 'none'
+          const wasGuards = link.guard !== undefined && !link.hasRun && link.used === 0
+          if (wasGuards) {
+            // A server that allows one session only, or takes a second one amiss: another connection, without a guard.
+            missed = isGone ? missed + 1 : missesAllowed
+            links.delete(link)
+            client.end()
+            if (attempt < openAttempts) continue
           }
           if (isFull) link.limit = Math.max(1, Math.min(link.limit, link.used))
           // A link that was lost unnoticed: nothing has run on it yet, so another one may take the command.
@@ -175,7 +157,7 @@ export function createSshLinks(target: SshTarget, options: SshOptions): SshLinks
     },
     close() {
       for (const link of links) {
-        if (link.guard !== 'none') link.guard?.dismiss()
+        link.guard?.dismiss()
         link.client.then((client) => client.end()).catch(() => {})
       }
       links.clear()
@@ -188,4 +170,21 @@ export function createSshLinks(target: SshTarget, options: SshOptions): SshLinks
     link.used -= 1
     return link
   }
+}
+
+/** Listens before anything else happens: a program that ends at once tells its end in the same packet that says it was started. */
+function openChannel(client: Client, command: string) {
+  const { promise, resolve, reject } = Promise.withResolvers<Pick<Lease, 'channel' | 'end'>>()
+  client.exec(command, (error, channel) => {
+    if (error) return reject(error)
+    const closed = Promise.withResolvers<ChannelEnd | undefined>()
+    let ended: ChannelEnd | undefined
+    channel.on('exit', (code: number | null, signal?: string) => {
+      ended = { code, signal: (signal as NodeJS.Signals) ?? null }
+    })
+    channel.once('close', () => closed.resolve(ended))
+    channel.on('error', () => {})
+    resolve({ channel, end: closed.promise })
+  })
+  return promise
 }
