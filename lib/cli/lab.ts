@@ -12,6 +12,7 @@ import { formatProblems } from '../topology/format-problem.ts'
 import { loadTopology } from '../topology/load-topology.ts'
 import { nearest } from '../topology/nearest.ts'
 import type { Topology } from '../topology/topology.ts'
+import { mostProblems } from '../topology/yaml-file.ts'
 import { type GlobalOptions, type Terminal, wantsColor } from './command.ts'
 import { CliError, exitCodes } from './exit-codes.ts'
 
@@ -40,7 +41,8 @@ export function openLab(terminal: Terminal, options: GlobalOptions): Lab {
   const loaded = loadTopology(text, file, { tasks: known, base: embeddedText })
   if (!loaded.ok) {
     const text = formatProblems(loaded.problems, { color: wantsColor(terminal, options) })
-    throw new CliError(exitCodes.configuration, text.endsWith('\n') ? text : `${text}\n`)
+    const more = loaded.problems.length < mostProblems ? '' : `\nthese are the first ${mostProblems} complaints\n`
+    throw new CliError(exitCodes.configuration, `${text.endsWith('\n') ? text : `${text}\n`}${more}`)
   }
   const { topology } = loaded
   const stateRoot = options.state ? resolve(terminal.cwd, options.state) : join(dirname(file), '.kedge')

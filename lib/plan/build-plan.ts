@@ -31,9 +31,11 @@ export function buildPlan(topology: Topology): Plan {
   const waitsOf = (wiring: Wiring, node: string): readonly InstanceId[] => {
     const waits = new Set<InstanceId>()
     const seen = new Set<string>([wiring.name])
-    const add = (need: Need) => {
+    const needs = [...wiring.needs]
+    // It grows while it is walked.
+    for (const need of needs) {
       const target = wirings.get(need.task)
-      if (!target) return
+      if (!target) continue
       const ids = need.on
         ? explicitInstances(need)
         : nodeSets.get(need.task)?.has(node)
@@ -41,12 +43,10 @@ export function buildPlan(topology: Topology): Plan {
           : allInstances(need.task)
       for (const id of ids) waits.add(id)
       // A task that runs nowhere (taken out, or no node of its role) hands on what it would have waited for.
-      if (ids.length === 0 && !seen.has(need.task)) {
-        seen.add(need.task)
-        target.needs.forEach(add)
-      }
+      if (ids.length > 0 || seen.has(need.task)) continue
+      seen.add(need.task)
+      needs.push(...target.needs)
     }
-    wiring.needs.forEach(add)
     waits.delete(`${wiring.name}@${node}`)
     return [...waits]
   }
@@ -76,18 +76,31 @@ export function buildPlan(topology: Topology): Plan {
   return { lab: topology.lab, instances }
 }
 
-/** Each wiring after those it needs; otherwise in the order of the file. */
+/**
+ * Each wiring after those it needs; otherwise in the order of the file. With a stack of its own, since a chain of tasks may
+ * be longer than JavaScript's.
+ */
 function inNeedOrder(wirings: readonly Wiring[]): readonly Wiring[] {
   const byName = new Map(wirings.map((wiring) => [wiring.name, wiring]))
-  const ordered = new Set<Wiring>()
-  const visit = (wiring: Wiring) => {
-    if (ordered.has(wiring)) return
-    for (const need of wiring.needs) {
-      const target = byName.get(need.task)
-      if (target) visit(target)
-    }
-    ordered.add(wiring)
+  const seen = new Set<Wiring>()
+  const ordered: Wiring[] = []
+  const path: { readonly wiring: Wiring; next: number }[] = []
+  const enter = (wiring: Wiring) => {
+    if (seen.has(wiring)) return
+    seen.add(wiring)
+    path.push({ wiring, next: 0 })
   }
-  wirings.forEach(visit)
-  return [...ordered]
+  for (const wiring of wirings) {
+    enter(wiring)
+    for (let step = path.at(-1); step; step = path.at(-1)) {
+      const need = step.wiring.needs[step.next++]
+      const target = need && byName.get(need.task)
+      if (target) enter(target)
+      else if (!need) {
+        ordered.push(step.wiring)
+        path.pop()
+      }
+    }
+  }
+  return ordered
 }

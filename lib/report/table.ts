@@ -23,7 +23,9 @@ export function table(rows: readonly (readonly string[])[], options: TableOption
     const cells = row.map((cell, column) => {
       const columns = widths[column] ?? 0
       const text = cut(cell, columns)
-      return align[column] === 'right' ? padStart(text, columns) : padEnd(text, columns)
+      if (align[column] === 'right') return padStart(text, columns)
+      // What comes behind the last cell would only be taken away again, and one cell may be very wide.
+      return column === row.length - 1 ? text : padEnd(text, columns)
     })
     const line = cells.join(gap).trimEnd()
     return width === undefined ? line : cut(line, width)

@@ -3,7 +3,7 @@ import { nearest } from './nearest.ts'
 import type { Raw } from './raw.ts'
 import { type Breach, validate } from './validate.ts'
 import { quoted } from './wording.ts'
-import type { Complaint, YamlFile } from './yaml-file.ts'
+import { type Complaint, mostProblems, type YamlFile } from './yaml-file.ts'
 import type { Path } from './yaml-values.ts'
 
 /**
@@ -24,6 +24,7 @@ export function checkShape(file: YamlFile): { readonly raw?: Raw; readonly compl
     const path = pathOf(breach)
     if (breach.keyword !== 'required')
       unsound.push(() => takeOut(value, path, breach.keyword === 'additionalProperties'))
+    if (complaints.length >= mostProblems) continue
     const part = (breach.parentSchema ?? {}) as Part
     if (breach.keyword === 'additionalProperties') {
       const complaint = unknownKey(path, part)

@@ -3,6 +3,10 @@ import type { Problem } from './topology.ts'
 const lineWidth = 100
 const widthBeforeCaret = 40
 
+/** In UTF-16 units: what a line can show at most of text that takes no width at all, and the longest message. */
+const mostOfLine = 1600
+const mostOfMessage = 4000
+
 /**
  * Problems as a compiler prints them: place and message, the offending line, a caret line, a hint; an empty line between two.
  * Ends with a line break unless there is nothing to say.
@@ -15,14 +19,14 @@ function formatProblem({ file, line, column, message, source, length, hint }: Pr
   const number = String(line)
   const margin = ' '.repeat(number.length)
   const { before, marked, after } = crop(
-    visible(source.slice(0, column - 1)),
-    visible(source.slice(column - 1, column - 1 + length)),
-    visible(source.slice(column - 1 + length)),
+    visible(source.slice(Math.max(0, column - 1 - mostOfLine), column - 1)),
+    visible(source.slice(column - 1, column - 1 + Math.min(length, mostOfLine))),
+    visible(source.slice(column - 1 + length, column - 1 + length + mostOfLine)),
   )
   const indent = ' '.repeat(Bun.stringWidth(before))
   const carets = '^'.repeat(Math.max(1, Bun.stringWidth(marked)))
   const lines = [
-    `${paint.strong(`${visible(file)}:${line}:${column}:`)} ${paint.bad(visible(message))}`,
+    `${paint.strong(`${visible(file)}:${line}:${column}:`)} ${paint.bad(visible(short(message)))}`,
     `  ${paint.faint(`${number} |`)} ${before}${marked}${after}`.trimEnd(),
     `  ${paint.faint(`${margin} |`)} ${indent}${paint.bad(carets)}`,
     ...(hint ? [`  ${paint.faint(`${margin} =`)} ${visible(hint)}`] : []),
@@ -38,9 +42,14 @@ const paints: Paints = {
   faint: (text) => `\x1b[2m${text}\x1b[22m`,
 }
 
+const short = (text: string): string => (text.length > mostOfMessage ? `${text.slice(0, mostOfMessage)}…` : text)
+
 /** Tabs as four spaces; what could move the cursor or turn the text around, as a replacement character. */
 function visible(text: string): string {
-  return text.replaceAll('\t', '    ').replace(/[\p{Cc}\p{Bidi_Control}\u2028\u2029\ufeff]/gu, '\ufffd')
+  return text
+    .replaceAll('\t', '    ')
+    .replace(/[\p{Cc}\p{Bidi_Control}\u2028\u2029\ufeff]/gu, '\ufffd')
+    .toWellFormed()
 }
 
 /** A line too wide for a terminal, cut around what the carets mark. */

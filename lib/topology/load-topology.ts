@@ -11,7 +11,7 @@ import { checkNetworks } from './rules/check-networks.ts'
 import { checkNodes } from './rules/check-nodes.ts'
 import { checkTasks } from './rules/check-tasks.ts'
 import type { Problem, Topology } from './topology.ts'
-import { readYaml, type YamlFile } from './yaml-file.ts'
+import { mostProblems, readYaml, type YamlFile } from './yaml-file.ts'
 
 /** What a file is read against. */
 export type Known = {
@@ -41,19 +41,26 @@ export function loadTopology(text: string, file: string, known: Known): Loaded {
   const draft = makeDraft(own.yaml, own.raw)
   const versions = versionsOf(base.raw)
   const tasks = mergeTasks(draft.isCluster ? sourceOf(base) : undefined, sourceOf(own))
-  for (const complaint of [
-    ...checkNames(draft),
-    ...checkNetworks(draft),
-    ...checkAddresses(draft),
-    ...checkNodes(draft),
-    ...checkCluster(draft, versions),
-  ]) {
-    problems.push(own.yaml.problem(complaint))
-  }
-  for (const complaint of [...checkTasks(tasks, draft, known.tasks), ...checkCycles(tasks, own.yaml)]) {
-    problems.push(complaint.file.problem(complaint))
-  }
+  const rules = [
+    () => checkNames(draft),
+    () => checkNetworks(draft),
+    () => checkAddresses(draft),
+    () => checkNodes(draft),
+    () => checkCluster(draft, versions),
+  ]
+  for (const rule of rules) for (const complaint of few(rule())) problems.push(own.yaml.problem(complaint))
+  for (const complaint of few(checkTasks(tasks, draft, known.tasks))) problems.push(complaint.file.problem(complaint))
+  for (const complaint of few(checkCycles(tasks, own.yaml))) problems.push(complaint.file.problem(complaint))
   return problems.length > 0 ? refuse(problems) : { ok: true, topology: buildTopology(draft, tasks, versions) }
+}
+
+/** A rule looks no further than to its last complaint that is told. */
+function* few<Complaint>(complaints: Iterable<Complaint>): Iterable<Complaint> {
+  let left = mostProblems
+  for (const complaint of complaints) {
+    yield complaint
+    if (--left === 0) return
+  }
 }
 
 type ReadFile = { readonly yaml?: YamlFile; readonly raw: Raw; readonly problems: readonly Problem[] }
@@ -77,7 +84,7 @@ const versionsOf = (base: Raw): Versions => ({
   kubeedge: base.kubeedge?.version ?? '',
 })
 
-/** In the order of the file, the user's file first, each once. */
+/** In the order of the file, the user's file first, each once, and no more of them than anybody would read. */
 function refuse(problems: readonly Problem[]): Loaded {
   const rank = ({ file }: Problem): number => (file === embeddedFile ? 1 : 0)
   const sorted = [...problems].sort((a, b) => rank(a) - rank(b) || a.line - b.line || a.column - b.column)
@@ -86,5 +93,5 @@ function refuse(problems: readonly Problem[]): Loaded {
     const key = [file, line, column, message].join('\0')
     return !seen.has(key) && seen.add(key) !== undefined
   }
-  return { ok: false, problems: sorted.filter(isNew) }
+  return { ok: false, problems: sorted.filter(isNew).slice(0, mostProblems) }
 }

@@ -26,7 +26,7 @@ export function placeAt(source: Source, offset: number): { readonly line: number
 function lineText(source: Source, line: number): string {
   const start = source.lineStarts[line - 1] ?? 0
   const end = source.lineStarts[line] ?? source.text.length + 1
-  return source.text.slice(start, end - 1).replace(/\r$/, '')
+  return source.text.slice(start, source.text[end - 2] === '\r' ? end - 2 : end - 1)
 }
 
 /** A problem about `start` up to `end`; one that spans lines is shown up to the end of its first line. */

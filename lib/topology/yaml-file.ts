@@ -1,4 +1,5 @@
-import { type Document, isScalar, parseDocument, visit, type YAMLError } from 'yaml'
+import { type Document, isScalar, visit, type YAMLError } from 'yaml'
+import { parseYaml } from './parse-yaml.ts'
 import { makeSource, placeAt, problemAt, type Source } from './source.ts'
 import type { Place, Problem } from './topology.ts'
 import { extent, type Path, readValues, type Tell, type YamlValues } from './yaml-values.ts'
@@ -29,6 +30,9 @@ export type YamlFile = {
 const largest = 2 * 1024 * 1024
 const mostSyntaxErrors = 20
 
+/** A file in which so much is wrong is something else than a lab; to tell all of it would take longer than to read it. */
+export const mostProblems = 500
+
 /** The file's values, unless its text is no single sound YAML document. Problems can come with values: a key that stands twice. */
 export function readYaml(
   file: string,
@@ -36,7 +40,9 @@ export function readYaml(
 ): { readonly yaml?: YamlFile; readonly problems: readonly Problem[] } {
   const source = makeSource(file, text.startsWith('\uFEFF') ? text.slice(1) : text)
   const problems: Problem[] = []
-  const tell: Tell = (start, end, message, hint) => problems.push(problemAt(source, start, end, message, hint))
+  const tell: Tell = (start, end, message, hint) => {
+    if (problems.length < mostProblems) problems.push(problemAt(source, start, end, message, hint))
+  }
 
   if (source.text.length > largest) {
     tell(0, 0, `this file is larger than ${largest / 1024 / 1024} MiB, too large for a lab`)
@@ -44,7 +50,11 @@ export function readYaml(
   }
   tellControlCharacters(source.text, tell)
   if (problems.length > 0) return { problems }
-  const document = parseDocument(source.text, { uniqueKeys: false, prettyErrors: false, logLevel: 'error' })
+  const document = parseYaml(source.text)
+  if ('what' in document) {
+    tell(document.offset, document.offset + 1, `this is ${document.what}`)
+    return { problems }
+  }
   tellSyntax(document, source, tell)
   if (problems.length > 0) return { problems }
 
@@ -83,13 +93,13 @@ function yamlFile(source: Source, values: YamlValues): YamlFile {
 /** A value that takes no room (`key:` and nothing more) is shown by its key. */
 const widest = (value: [number, number], key: [number, number]): [number, number] => (value[1] > value[0] ? value : key)
 
+/** The first of each line. */
 function tellControlCharacters(text: string, tell: Tell): void {
-  let told = 0
-  let line = -1
-  for (const { 0: character, index } of text.matchAll(/(?![\t\n\r\x85])\p{Cc}/gu)) {
-    const lineStart = text.lastIndexOf('\n', index)
-    if (lineStart === line && told > 0) continue
-    line = lineStart
+  const pattern = /(?![\t\n\r\x85])\p{Cc}/gu
+  for (let told = 0; told < mostSyntaxErrors; told++) {
+    const found = pattern.exec(text)
+    if (!found) return
+    const { 0: character, index } = found
     const code = character.charCodeAt(0).toString(16).toUpperCase().padStart(4, '0')
     tell(
       index,
@@ -97,8 +107,9 @@ function tellControlCharacters(text: string, tell: Tell): void {
       `a control character (U+${code})`,
       code === '0000' ? 'save the file as UTF-8 text' : undefined,
     )
-    told += 1
-    if (told === mostSyntaxErrors) return
+    const lineEnd = text.indexOf('\n', index)
+    if (lineEnd === -1) return
+    pattern.lastIndex = lineEnd
   }
 }
 
@@ -111,13 +122,6 @@ const hints: Partial<Record<YAMLError['code'], string>> = {
 
 function tellSyntax(document: Document, source: Source, tell: Tell): void {
   const errors: readonly YAMLError[] = [...document.errors, ...document.warnings]
-  const tooDeep = errors.find(({ code }) => code === 'RESOURCE_EXHAUSTION')
-  if (tooDeep) {
-    // How far the parser got depends on the stack; which line it was in hardly does.
-    const start = source.lineStarts[placeAt(source, tooDeep.pos[0]).line - 1] ?? 0
-    tell(start, source.text.length, 'this is nested too deeply')
-    return
-  }
   // One mistake often gives several errors in its line; the first says it best.
   const lines = new Set<number>()
   for (const { code, pos, message } of errors.slice(0, mostSyntaxErrors)) {
