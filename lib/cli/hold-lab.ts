@@ -1,0 +1,111 @@
+import { availableParallelism } from 'node:os'
+import { join, relative } from 'node:path'
+import type { Event, Reporter } from '../event/event.ts'
+import { refused } from '../event/failure.ts'
+import { type Journal, openJournal } from '../event/journal.ts'
+import { lockLab } from '../event/lab-lock.ts'
+import { logFiles } from '../event/log-files.ts'
+import { createRecorder } from '../event/recorder.ts'
+import { endLeftovers, processMark } from '../host/guard.ts'
+import { mustHoldBroker } from '../kubeedge/mqtt.ts'
+import type { Plan } from '../plan/plan.ts'
+import { foldRun } from '../report/fold-run.ts'
+import { summary } from '../report/summary.ts'
+import { execute, type Limits, type Outcome } from '../run/execute.ts'
+import type { Architecture } from '../topology/topology.ts'
+import { type GlobalOptions, type Terminal, wantsColor } from './command.ts'
+import { type Lab, labHeld, makeStateFolder } from './lab.ts'
+import { chooseReporter } from './reporter.ts'
+import { runId } from './run-id.ts'
+import { openSession, type Session } from './session.ts'
+
+/** A lab that nobody else may write to until it is closed: its hosts within reach, its journal open. */
+export type HeldLab = {
+  readonly session: Session
+  /** Runs a plan under the eyes of journal, logs and display, and says at its end how it went and what to type next. */
+  run(plan: Plan, wanted: RunWishes): Promise<Outcome>
+  close(): Promise<void>
+}
+
+export type RunWishes = Partial<Limits> & {
+  /** What was asked for after `run`: the words that go on with it. */
+  readonly words: string
+  /** Told each event beside the others. */
+  readonly watch?: Reporter
+  /** Events as JSON on stdout instead of a display. */
+  readonly json?: boolean
+}
+
+/** Takes the lab for `command`, or says who holds it (exit 6). */
+export async function holdLab(
+  terminal: Terminal,
+  lab: Lab,
+  options: GlobalOptions & { readonly seed?: number },
+  command: string,
+): Promise<HeldLab> {
+  makeStateFolder(lab)
+  const lock = lockLab(lab.stateFolder, command, processMark)
+  if (!lock.ok) throw labHeld(lab, lock.holder)
+  await endLeftovers(lock.marksOfKilled)
+  const journal = openJournal(join(lab.stateFolder, 'journal.sqlite'))
+  mustBeOf(lab, journal)
+  const session = await openSession(terminal, lab, options.seed)
+  return {
+    session,
+    async run(plan, { words, watch, json, ...limits }) {
+      if (plan.instances.some(({ task }) => task === 'load-images')) mustHoldBroker(lab.topology, imagesIn(session))
+      const run = runId(new Date())
+      const events: Event[] = []
+      const keep: Reporter = (event) => {
+        if (event.type !== 'task-output' && event.type !== 'task-checking') events.push(event)
+      }
+      const display = chooseReporter(terminal, { ...options, json: json ?? false })
+      const emit = createRecorder(
+        run,
+        () => new Date(),
+        journal.record,
+        [keep, ...(watch ? [watch] : []), logFiles(lab.stateFolder), display],
+        (error) => terminal.error(`kedge: a display failed and was switched off: ${String(error)}\n`),
+      )
+      const bounds = { jobs: defaultJobs(lab), ...limits }
+      const outcome = await execute(plan, session.world, emit, bounds, terminal.signal)
+      const text = summary(foldRun(events), {
+        color: wantsColor(terminal, options),
+        wanted: words,
+        log: relative(terminal.cwd, join(lab.stateFolder, 'runs', run)),
+        ...(terminal.errorStream.columns ? { width: terminal.errorStream.columns } : {}),
+        ...(options.quiet ? { quiet: true } : {}),
+        ...(options.config ? { kedge: `kedge -c ${options.config}` } : {}),
+      })
+      terminal.error(text.endsWith('\n') ? text : `${text}\n`)
+      return outcome
+    },
+    async close() {
+      await session.close()
+      journal.close()
+      lock.release()
+    },
+  }
+}
+
+const imagesIn =
+  ({ surroundings }: Session) =>
+  (architecture: Architecture) =>
+    surroundings
+      .bundle()
+      .assets('image', architecture)
+      .map(({ name }) => name)
+
+/** A state folder that was copied from another lab has keys and a history that are not this lab's. */
+function mustBeOf(lab: Lab, journal: Journal): void {
+  const { topology, stateFolder } = lab
+  const owner = journal.lab()
+  if (owner === undefined || owner === topology.lab) return
+  throw refused(
+    `${stateFolder} is the state of lab ${owner}, not of ${topology.lab}`,
+    'move that folder away, or give another one with --state',
+  )
+}
+
+/** Nodes wait far more than this machine works: room for each of them and some more, within bounds. */
+const defaultJobs = (lab: Lab) => Math.min(256, Math.max(2 * availableParallelism(), lab.topology.nodes.length * 2))
