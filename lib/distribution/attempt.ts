@@ -44,6 +44,15 @@ export async function clearHalfMade(ctx: TaskContext, { begun, done, sign, clear
   await clear(ctx)
 }
 
+/** Takes the node out of the cluster that kedge made it part of, for good; whatever somebody else made stays. */
+export async function leave(ctx: TaskContext, { begun, done, clear }: Attempt): Promise<void> {
+  if (!(await isThere(ctx, begun))) return
+  // The first mark goes last: whoever is cut off in the middle can do it again.
+  await ctx.$`rm -f ${done}`
+  await clear(ctx)
+  await ctx.$`rm -f ${begun}`
+}
+
 export const begin = (ctx: TaskContext, { begun }: Attempt): Promise<void> => ctx.host.write(begun, '')
 
 export const finish = (ctx: TaskContext, { done }: Attempt): Promise<void> => ctx.host.write(done, '')

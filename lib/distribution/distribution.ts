@@ -24,6 +24,8 @@ export type Distribution = {
   /** This worker in the cluster. */
   checkWorker(ctx: TaskContext): Promise<Check>
   joinWorker(ctx: TaskContext): Promise<void>
+  /** Ends this worker's part in the cluster that kedge joined it to, on the worker alone: the cluster is not asked. */
+  leaveAsWorker(ctx: TaskContext): Promise<void>
   /** The systemd unit that the kubelet runs in, on this cloud node. */
   kubeletUnit(node: Node): string
   /** The kubelet's cgroup driver on this cloud node, as it is configured there; undefined where nothing says it. */

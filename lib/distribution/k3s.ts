@@ -3,7 +3,7 @@ import { refused } from '../event/failure.ts'
 import { runtimeOf } from '../runtime/runtime.ts'
 import { type Check, doneIf, firstPending, pending, type TaskContext } from '../task/task.ts'
 import { untilDone } from '../task/until-done.ts'
-import { type Attempt, begin, cameToItsEnd, clearHalfMade, finish, marksOf } from './attempt.ts'
+import { type Attempt, begin, cameToItsEnd, clearHalfMade, finish, leave, marksOf } from './attempt.ts'
 import { k3sCertificates } from './certificate-files.ts'
 import { clusterOf, type NodeObject, whyNotReady } from './cluster.ts'
 import type { Distribution } from './distribution.ts'
@@ -18,7 +18,7 @@ import {
 import { checkNeighbours, foreignSign, refuseNeighbours } from './k3s-neighbours.ts'
 import { checkActive, checkRunning, k3sUnit, restartWith, unitOf } from './k3s-service.ts'
 import { checkKernel, setUpKernel } from './kubernetes-kernel.ts'
-import { checkNetwork, installNetwork } from './network.ts'
+import { checkNetwork, installNetwork, removePodBridge } from './network.ts'
 import { checkNodePackages, installNodePackages } from './node-packages.ts'
 
 const k3sProgram = '/usr/local/bin/k3s'
@@ -138,6 +138,8 @@ export const k3s: Distribution = {
     await finish(ctx, agentAttempt)
   },
 
+  leaveAsWorker: (ctx) => leave(ctx, { ...agentAttempt, clear: leaveAgent }),
+
   async kubeletCgroupDriver({ host }) {
     return /\bcgroup-driver=(\w+)/.exec((await host.read(configFile)) ?? '')?.[1]
   },
@@ -191,6 +193,12 @@ async function clearServer(ctx: TaskContext): Promise<void> {
 
 async function clearAgent(ctx: TaskContext): Promise<void> {
   await ctx.$`systemctl stop ${unitOf(ctx.node.role)} && rm -rf ${folder}/agent`
+}
+
+/** Without its file of flags the unit does not start again. */
+async function leaveAgent(ctx: TaskContext): Promise<void> {
+  await ctx.$`systemctl disable --now ${unitOf(ctx.node.role)} && rm -rf ${folder}/agent ${configFile} ${tokenFile}`
+  await removePodBridge(ctx)
 }
 
 /** The cluster keeps a password that each node made up; a machine that was made anew would be refused under its old name. */

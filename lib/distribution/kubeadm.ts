@@ -3,14 +3,14 @@ import { runtimeOf } from '../runtime/runtime.ts'
 import { withJournalOf } from '../task/reason.ts'
 import { doneIf, firstPending, pending, type TaskContext } from '../task/task.ts'
 import { untilDone } from '../task/until-done.ts'
-import { type Attempt, begin, cameToItsEnd, clearHalfMade, finish, marksOf } from './attempt.ts'
+import { type Attempt, begin, cameToItsEnd, clearHalfMade, finish, leave, marksOf } from './attempt.ts'
 import { kubeadmCertificates } from './certificate-files.ts'
 import { clusterOf } from './cluster.ts'
 import type { Distribution } from './distribution.ts'
 import { initConfig, joinConfig } from './kubeadm-config.ts'
 import { kubeletUnits } from './kubelet-units.ts'
 import { checkKernel, setUpKernel } from './kubernetes-kernel.ts'
-import { checkNetwork, checkReady, installNetwork, untilReady } from './network.ts'
+import { checkNetwork, checkReady, installNetwork, removePodBridge, untilReady } from './network.ts'
 import { checkNodePackages, installNodePackages } from './node-packages.ts'
 
 const programs: readonly Program[] = ['kubeadm', 'kubelet', 'kubectl', 'crictl'].map((name) => ({
@@ -21,7 +21,11 @@ const kubeconfig = '/etc/kubernetes/admin.conf'
 const initFile = '/var/lib/kedge/kubeadm-init.json'
 const joinFile = '/var/lib/kedge/secrets/kubeadm-join.json'
 
-const attempt = { ...marksOf('kubeadm'), clear: reset, leave: 'kubeadm reset' }
+const attempt = {
+  ...marksOf('kubeadm'),
+  clear: (ctx: TaskContext) => reset(ctx, 'an earlier attempt was cut off'),
+  leave: 'kubeadm reset',
+}
 const initAttempt: Attempt = {
   ...attempt,
   proof: kubeconfig,
@@ -108,6 +112,8 @@ export const kubeadm: Distribution = {
     await untilReady(ctx)
   },
 
+  leaveAsWorker: (ctx) => leave(ctx, { ...joinAttempt, clear: (ctx) => reset(ctx, 'leaving the cluster') }),
+
   async kubeletCgroupDriver({ host }) {
     return /^cgroupDriver:\s*(\w+)/m.exec((await host.read('/var/lib/kubelet/config.yaml')) ?? '')?.[1]
   },
@@ -116,11 +122,12 @@ export const kubeadm: Distribution = {
 const lastLine = (text: string) => text.trim().split('\n').at(-1) ?? ''
 
 /** Also where there is no API server yet: kubeadm's pre-flight refuses what an earlier phase left (a CA file, a kubelet on its port). */
-async function reset(ctx: TaskContext): Promise<void> {
-  ctx.say('an earlier attempt was cut off: kubeadm reset')
+async function reset(ctx: TaskContext, why: string): Promise<void> {
+  ctx.say(`${why}: kubeadm reset`)
   // With two runtimes on the node kubeadm would ask which one is meant.
   await ctx.$`kubeadm reset --force --cri-socket ${runtimeOf(ctx).endpoint}`
   await ctx.$`rm -rf /etc/cni/net.d/*flannel* /var/lib/etcd/member`
+  await removePodBridge(ctx)
 }
 
 async function restartKubelet(ctx: TaskContext): Promise<void> {

@@ -33,3 +33,11 @@ export async function checkReady(ctx: TaskContext): Promise<Check> {
 
 /** Waits as long as the task's timeout lets it. */
 export const untilReady = (ctx: TaskContext): Promise<void> => untilDone(ctx, () => checkReady(ctx))
+
+/**
+ * Takes the bridge of this node's pods away. A node that joins again gets another range of addresses, and flannel's CNI plug-in
+ * gives no pod a network while the bridge has an address in the old one.
+ */
+export const removePodBridge = async ({ $ }: TaskContext): Promise<void> => {
+  await $`ip link delete cni0 2>/dev/null || true`
+}

@@ -2,18 +2,20 @@ import { clusterOf, type NodeObject, whyNotReady } from '../distribution/cluster
 import { refused } from '../event/failure.ts'
 import { runtimeOf } from '../runtime/runtime.ts'
 import type { TaskContext } from '../task/task.ts'
+import { cloudcoreAddress } from '../topology/addresses.ts'
+import { yamlValue } from '../topology/change-yaml.ts'
+import { edgecoreFile } from './edge-config.ts'
+import { cniFile } from './edge-network.ts'
 import type { EdgeState } from './edge-state.ts'
+import { tokenFile } from './join.ts'
 import { keadmFlags } from './keadm-flags.ts'
+import { certificatePort } from './ports.ts'
 
 const folders = ['/etc/kubeedge', '/var/log/kubeedge', '/var/lib/kubeedge', '/var/lib/edged', '/var/lib/kubelet']
 
-/**
- * Takes a half-made join back, on the edge and in the cluster. `keadm reset edge` stops silently at the first folder that
- * does not exist (releases up to 1.23.1) and leaves the node object, so both are finished here. A folder may be a disk of
- * its own, which can be emptied and not removed; what else is mounted in it is not walked into.
- */
+/** Takes a half-made join back, on the edge and in the cluster. */
 export async function resetEdge(ctx: TaskContext, state: EdgeState): Promise<void> {
-  const { $, node } = ctx
+  const { node } = ctx
   const isReady = state.node !== undefined && !whyNotReady(state.node, node.name)
   if (isReady && state.service !== 'active' && !(await isReportedFromHere(ctx, state.node))) {
     throw refused(
@@ -22,6 +24,17 @@ export async function resetEdge(ctx: TaskContext, state: EdgeState): Promise<voi
     )
   }
   ctx.say('an earlier join did not come to its end: starting over')
+  await clearEdge(ctx)
+  if (state.node) await clusterOf(ctx).run('delete', 'node', node.name, '--ignore-not-found')
+}
+
+/**
+ * Takes a join off this edge, without asking the cluster. `keadm reset edge` stops silently at the first folder that does not
+ * exist (releases up to 1.23.1) and leaves the node object, so the folders are finished here. A folder may be a disk of its
+ * own, which can be emptied and not removed; what else is mounted in it is not walked into.
+ */
+async function clearEdge(ctx: TaskContext): Promise<void> {
+  const { $ } = ctx
   const { hasResetEndpoint } = keadmFlags(ctx.topology.kubeedge.version)
   const endpoint = hasResetEndpoint ? [`--remote-runtime-endpoint=${runtimeOf(ctx).endpoint}`] : []
   await $`keadm reset edge --force ${endpoint}`.nothrow()
@@ -32,7 +45,26 @@ for folder in ${folders}; do
   [ ! -d "$folder" ] || find "$folder" -xdev -mindepth 1 -delete
   rmdir "$folder" 2>/dev/null || true
 done`
-  if (state.node) await clusterOf(ctx).run('delete', 'node', node.name, '--ignore-not-found')
+}
+
+/**
+ * Takes this machine out of the lab for good: an edgecore that went on would register its node again at its next start.
+ * Refused where it has joined somebody else's CloudCore. What was installed stays.
+ */
+export async function leaveAsEdge(ctx: TaskContext): Promise<void> {
+  const { $, host, node, topology } = ctx
+  const text = await host.read(edgecoreFile)
+  const cloudcore = cloudcoreAddress(topology, node)
+  const server = text === undefined ? undefined : yamlValue(text, ['modules', 'edgeHub', 'httpServer'])
+  if (typeof server === 'string' && server !== `https://${cloudcore}:${certificatePort}`) {
+    throw refused(
+      `${node.name} has joined CloudCore at ${server}, and this lab's is at ${cloudcore}`,
+      `if that one is to go too: keadm reset edge --force on ${node.name}`,
+    )
+  }
+  const { stdout } = await $`ls -A /etc/kubeedge 2>/dev/null || true`
+  if (stdout.trim() !== '') await clearEdge(ctx)
+  await $`rm -f ${tokenFile} ${cniFile}`
 }
 
 /** A node stays Ready for some 40 s after its edgecore has ended, and what it reported says from which machine. */

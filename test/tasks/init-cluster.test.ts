@@ -29,7 +29,7 @@ function master(paths: readonly string[], health: Rule[1] = 'ok', ...more: Rule[
     [/^kubeadm init/, () => `${there.add(sign).add(admin).size}`],
     [reset, () => `${there.delete(sign)}${there.delete(admin)}`],
     [`rm -f ${done}`, () => `${there.delete(done)}`],
-    [/^rm|^systemctl restart kubelet/, ''],
+    [/^rm|^systemctl restart kubelet|^ip link delete cni0/, ''],
   ]
   const scene = sceneOn('master', { rules: { master: rules } })
   const isThere = (path: string) => there.has(path) || scene.host('master').files.has(path)
@@ -99,6 +99,7 @@ describe('run', () => {
       `rm -f ${done}`,
       reset,
       'rm -rf /etc/cni/net.d/*flannel* /var/lib/etcd/member',
+      'ip link delete cni0 2>/dev/null || true',
       ...afresh,
     ])
     expect(await initCluster.check(ctx)).toEqual({ done: true })

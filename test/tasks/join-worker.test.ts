@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'bun:test'
+import { distributionOf } from '../../lib/distribution/distribution.ts'
 import type { Rule } from '../../lib/host/scripted.ts'
 import joinWorker from '../../tasks/join-worker.ts'
 import { nodeJson } from '../distribution/kubectl-answers.ts'
@@ -41,7 +42,7 @@ function worker({ paths, node = '', join, create }: World) {
         ],
         [reset, () => `${there.delete(sign)}`],
         [`rm -f ${done}`, () => `${there.delete(done)}`],
-        [/^rm|^systemctl restart kubelet/, ''],
+        [/^rm|^systemctl restart kubelet|^ip link delete cni0/, ''],
       ],
       master: [
         [/get node worker/, () => object],
@@ -121,6 +122,7 @@ describe('run', () => {
       `worker$ rm -f ${done}`,
       `worker$ ${reset}`,
       'worker$ rm -rf /etc/cni/net.d/*flannel* /var/lib/etcd/member',
+      'worker$ ip link delete cni0 2>/dev/null || true',
       ...afresh,
     ])
   })
@@ -167,5 +169,25 @@ describe('run', () => {
     expect(await failureOf(joinWorker.run(worker({ paths: [], create: '' }).ctx))).toContain(
       'kubeadm printed no join command',
     )
+  })
+})
+
+describe('leaving', () => {
+  test('a worker that kedge joined ends its part, and the marks go, that of the beginning last', async () => {
+    const { ctx, changes } = worker({ paths: [begun, done, sign] })
+    await distributionOf(ctx).leaveAsWorker(ctx)
+    expect(changes()).toEqual([
+      `worker$ rm -f ${done}`,
+      `worker$ ${reset}`,
+      'worker$ rm -rf /etc/cni/net.d/*flannel* /var/lib/etcd/member',
+      'worker$ ip link delete cni0 2>/dev/null || true',
+      `worker$ rm -f ${begun}`,
+    ])
+  })
+
+  test('one that somebody else joined is left alone', async () => {
+    const { ctx, changes } = worker({ paths: [sign] })
+    await distributionOf(ctx).leaveAsWorker(ctx)
+    expect(changes()).toEqual([])
   })
 })

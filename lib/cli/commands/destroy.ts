@@ -9,7 +9,7 @@ import { type Inventory, takeInventory } from '../../machine/libvirt-inventory.t
 import { libvirtName } from '../../machine/names.ts'
 import { type Proof, proveGone, proveNodeGone } from '../../machine/prove-gone.ts'
 import { refuseForeign, removeMachine } from '../../machine/remove-machine.ts'
-import { hypervisorNode } from '../../topology/topology.ts'
+import { hypervisorNode, type Topology } from '../../topology/topology.ts'
 import type { Command, GlobalOptions, Terminal } from '../command.ts'
 import { confirm } from '../confirm.ts'
 import { CliError, exitCodes } from '../exit-codes.ts'
@@ -56,10 +56,18 @@ export default {
           if (options.verbose) terminal.error(`${stream === 'command' ? '$ ' : '  '}${line}\n`)
         },
       })
-      const inventory = await takeInventory(hypervisor, topology, nodesOfJournal(stateFolder))
-      const removal = { terminal, options, lab, session, hypervisor, inventory }
-      if (options.node === undefined) await removeLab(removal)
-      else await removeNode(removal, options.node)
+      const machine = topology.nodes.find(({ name }) => name === options.node)?.machine
+      if (machine?.kind === 'existing') {
+        await releaseNode({ terminal, options, lab, session }, options.node ?? '')
+      } else if (options.node === undefined && !usesLibvirt(topology, stateFolder)) {
+        terminal.error(`Nothing of lab ${topology.lab} is there: it has never had a VM.\n`)
+        terminal.error(`To take a machine of yours out of its cluster: kedge destroy --node NAME\n`)
+      } else {
+        const inventory = await takeInventory(hypervisor, topology, nodesOfJournal(stateFolder))
+        const removal = { terminal, options, lab, session, hypervisor, inventory }
+        if (options.node === undefined) await removeLab(removal)
+        else await removeNode(removal, options.node)
+      }
       // While the lock is held, so that nobody begins in a folder that is about to go.
       if (options.purge) rmSync(stateFolder, { recursive: true, force: true })
       return exitCodes.done
@@ -90,26 +98,41 @@ async function removeNode(removal: Removal, name: string): Promise<void> {
   const { topology, stateFolder } = lab
   const node = topology.nodes.find((candidate) => candidate.name === name)
   mustKnow('node', [name], [...new Set([...topology.nodes.map((each) => each.name), ...inventory.nodes])])
-  const isExisting = node?.machine.kind === 'existing'
   if (inventory.foreign.includes(`VM ${libvirtName(topology.lab, name)}`)) {
     throw refuseForeign(libvirtName(topology.lab, name))
   }
   refuseUsed(inventory, name)
   const machine = inventory.machines.find((each) => each.node === name)
   const what = machine ? `VM ${machine.domain} (${machine.state}) and its disk` : 'its VM is gone already'
-  const own = isExisting ? 'its machine is yours and not touched' : what
   const cluster = node?.role === 'control-plane' ? 'the cluster goes with it' : 'it leaves the Kubernetes cluster'
-  terminal.error(`This removes ${name} of lab ${topology.lab}: ${cluster}; ${own}\n`)
+  terminal.error(`This removes ${name} of lab ${topology.lab}: ${cluster}; ${what}\n`)
   if (!options.yes) await confirm(terminal, 'Go on?', wordsOf(options))
   await leaveCluster(session.surroundings, name, terminal)
-  if (isExisting) {
-    terminal.error(`${name} itself was not touched: what kedge installed there is still there\n`)
-    return
-  }
   await removeMachine(hypervisor, topology, name, stateFolder)
   conclude(terminal, await proveNodeGone(hypervisor, topology, inventory, name))
   terminal.error(`${name} is gone\n`)
 }
+
+/** A machine of the user's own leaves the cluster, and stays as it is otherwise. libvirt has no part in that. */
+async function releaseNode(
+  { terminal, options, lab, session }: Omit<Removal, 'hypervisor' | 'inventory'>,
+  name: string,
+) {
+  const { topology } = lab
+  if (topology.nodes.find((node) => node.name === name)?.role === 'control-plane') {
+    terminal.error(`${name} was not touched: its machine is yours, and the lab's cluster is on it\n`)
+    return
+  }
+  terminal.error(
+    `This takes ${name} out of the Kubernetes cluster of lab ${topology.lab}; its machine is yours: what it runs for the cluster ends, and what is installed stays\n`,
+  )
+  if (!options.yes) await confirm(terminal, 'Go on?', wordsOf(options))
+  await leaveCluster(session.surroundings, name, terminal)
+}
+
+/** Whether this lab has VMs, or may have had some: their keys are made before they are. */
+const usesLibvirt = ({ nodes }: Topology, stateFolder: string): boolean =>
+  nodes.some(({ machine }) => machine.kind === 'vm') || existsSync(join(stateFolder, 'keys'))
 
 /** Shows what was looked at; what is left fails the command. */
 function conclude(terminal: Terminal, { looked, left }: Proof): void {
