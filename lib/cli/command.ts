@@ -2,9 +2,11 @@ import type { Command as Program } from 'commander'
 
 /** What a command gets of the outside: arguments, streams and surroundings. Only main.ts knows where they come from. */
 export type Terminal = {
-  /** Data goes here, all else to `error`. Resolve when a slow reader has taken it. */
+  /** Data goes here, all else to `error`. */
   write(text: string): void
   error(text: string): void
+  /** While a slow reader has much of that still before it: resolves when it has taken most of it. */
+  backlog(): Promise<void> | undefined
   readonly cwd: string
   readonly env: Readonly<Record<string, string | undefined>>
   readonly isTty: boolean

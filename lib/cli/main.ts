@@ -34,9 +34,26 @@ function terminal() {
   })
   // A reader that went away (`kedge … | head`), or a terminal, is no error of ours.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => stop.abort())
+  // Characters that a reader may leave lying before those who write for it wait.
+  const muchUnread = 1024 * 1024
+  let unread = 0
+  let drained: PromiseWithResolvers<void> | undefined
+  const writer = (stream: NodeJS.WriteStream) => (text: string) => {
+    unread += text.length
+    stream.write(text, () => {
+      unread -= text.length
+      if (unread > muchUnread / 4) return
+      drained?.resolve()
+      drained = undefined
+    })
+  }
   return {
-    write: (text: string) => void process.stdout.write(text),
-    error: (text: string) => void process.stderr.write(text),
+    write: writer(process.stdout),
+    error: writer(process.stderr),
+    backlog() {
+      if (unread > muchUnread) drained ??= Promise.withResolvers()
+      return drained?.promise
+    },
     cwd: process.cwd(),
     env: process.env,
     isTty: process.stderr.isTTY === true,

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { type Bundle, openBundle } from '../bundle/bundle.ts'
 import { TaskError } from '../event/failure.ts'
 import { killChildren } from '../host/child.ts'
+import { holdOutputFor } from '../host/outlet.ts'
 import { createVault } from '../host/secret.ts'
 import { toFailure } from '../host/to-failure.ts'
 import { type Connections, createConnections } from '../machine/connections.ts'
@@ -33,6 +34,7 @@ export async function openSession(
 ): Promise<Session> {
   makeStateFolder(lab)
   terminal.atOnce(killChildren)
+  holdOutputFor(terminal.backlog)
   const { topology, stateFolder } = lab
   const connections = createConnections(topology, stateFolder, terminal.env.SSH_AUTH_SOCK)
   const vault = createVault()

@@ -1,4 +1,6 @@
 import { Database } from 'bun:sqlite'
+import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync } from 'node:fs'
+import { dirname } from 'node:path'
 import type { Event, InstanceId } from './event.ts'
 import { TaskError } from './failure.ts'
 
@@ -35,13 +37,9 @@ const isKept = (event: Event) => event.type !== 'task-output' && event.type !== 
 
 /** Opens or makes the journal at `path`. Throws a TaskError (`refused`) for one that a newer kedge has written. */
 export function openJournal(path: string, options: { readonly readOnly?: boolean } = {}): Journal {
-  const database = new Database(path, options.readOnly ? { readonly: true } : { create: true })
+  if (!options.readOnly && !existsSync(path)) makeJournal(path)
+  let database = options.readOnly ? new Database(path, { readonly: true }) : openToWrite(path)
   database.run('PRAGMA busy_timeout = 5000')
-  if (!options.readOnly) {
-    // WAL lets `status` and `logs -f` read while a run writes; FULL makes each commit survive a loss of power.
-    database.run('PRAGMA journal_mode = WAL')
-    database.run('PRAGMA synchronous = FULL')
-  }
   const found = database.query('PRAGMA user_version').get() as { user_version: number }
   if (found.user_version > journalVersion) {
     database.close()
@@ -50,14 +48,12 @@ export function openJournal(path: string, options: { readonly readOnly?: boolean
       message: `${path} was written by a newer kedge (journal version ${found.user_version}, this one knows ${journalVersion})`,
       cure: 'use the newer kedge for this lab, or give another folder with --state',
     })
+  } // No kedge leaves one without tables; a copy or a full disk may.
+  if (found.user_version === 0 && options.readOnly) {
+    database.close()
+    database = new Database(':memory:')
   }
-  if (found.user_version < journalVersion && !options.readOnly) {
-    database.run(`CREATE TABLE IF NOT EXISTS events (
-      seq INTEGER PRIMARY KEY, run TEXT NOT NULL, at TEXT NOT NULL, type TEXT NOT NULL, instance TEXT, body TEXT NOT NULL)`)
-    database.run('CREATE INDEX IF NOT EXISTS events_run ON events (run)')
-    database.run('CREATE INDEX IF NOT EXISTS events_instance ON events (instance, type)')
-    database.run(`PRAGMA user_version = ${journalVersion}`)
-  }
+  if (found.user_version === 0) createTables(database)
 
   const insert = options.readOnly
     ? undefined
@@ -104,4 +100,34 @@ export function openJournal(path: string, options: { readonly readOnly?: boolean
     },
     close: () => database.close(),
   }
+}
+
+function openToWrite(path: string): Database {
+  const database = new Database(path, { create: true })
+  database.run('PRAGMA busy_timeout = 5000')
+  // WAL lets `status` and `logs -f` read while a run writes; FULL makes each commit survive a loss of power.
+  database.run('PRAGMA journal_mode = WAL')
+  database.run('PRAGMA synchronous = FULL')
+  return database
+}
+
+/** Aside and renamed: a reader never finds a journal without its tables, also where kedge is killed here. */
+function makeJournal(path: string): void {
+  const aside = `${path}.new`
+  for (const end of ['', '-wal', '-shm']) rmSync(aside + end, { force: true })
+  const database = openToWrite(aside)
+  createTables(database)
+  database.close(true)
+  renameSync(aside, path)
+  const folder = openSync(dirname(path), 'r')
+  fsyncSync(folder)
+  closeSync(folder)
+}
+
+function createTables(database: Database): void {
+  database.run(`CREATE TABLE IF NOT EXISTS events (
+    seq INTEGER PRIMARY KEY, run TEXT NOT NULL, at TEXT NOT NULL, type TEXT NOT NULL, instance TEXT, body TEXT NOT NULL)`)
+  database.run('CREATE INDEX IF NOT EXISTS events_run ON events (run)')
+  database.run('CREATE INDEX IF NOT EXISTS events_instance ON events (instance, type)')
+  database.run(`PRAGMA user_version = ${journalVersion}`)
 }

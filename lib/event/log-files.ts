@@ -1,28 +1,54 @@
-import { closeSync, fsyncSync, mkdirSync, openSync, writeSync } from 'node:fs'
+import { closeSync, fstatSync, fsyncSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Event, InstanceId, Reporter } from './event.ts'
+import { logPart } from './log-parts.ts'
 
-/** Past this a log says that it was cut: one task that prints without end must not fill the disk for its neighbours. */
-const maximumLogBytes = 64 * 1024 * 1024
+/**
+ * How much of a log is kept: of its beginning, and of its end at least one part and at most two. One task that prints without
+ * end must not fill the disk for its neighbours; how it began and what it said last is what people look for.
+ */
+export type LogLimits = { readonly headBytes: number; readonly partBytes: number }
 
+const limitsOfLogs: LogLimits = { headBytes: 32 * 1024 * 1024, partBytes: 16 * 1024 * 1024 }
+
+/** Where the log of an instance begins. */
 export const logFile = (stateFolder: string, run: string, id: InstanceId): string =>
-  join(stateFolder, 'runs', run, `${id}.log`)
+  logPart(join(stateFolder, 'runs', run), id, 0)
 
-/** Writes what each instance prints to a file of its own under `<state>/runs/<run>/`, commands and verdicts between. */
-export function logFiles(stateFolder: string): Reporter {
-  const open = new Map<InstanceId, { descriptor: number; bytes: number }>()
+type OpenLog = {
+  descriptor: number
+  /** In bytes of all that the instance printed: where the file at hand begins, and where it goes on. */
+  start: number
+  end: number
+  /** Starts of the files past the beginning, oldest first. */
+  readonly parts: number[]
+}
 
+/** Writes what each instance prints to files of its own under `<state>/runs/<run>/`, commands and verdicts between. */
+export function logFiles(stateFolder: string, limits = limitsOfLogs): Reporter {
+  const open = new Map<InstanceId, OpenLog>()
+  const folderOf = ({ run }: Event) => join(stateFolder, 'runs', run)
+
+  const openLog = (event: Event & { id: InstanceId }): OpenLog => {
+    mkdirSync(folderOf(event), { recursive: true, mode: 0o700 })
+    const descriptor = openSync(logFile(stateFolder, event.run, event.id), 'a', 0o600)
+    return { descriptor, start: 0, end: fstatSync(descriptor).size, parts: [] }
+  }
+  const openNextPart = (log: OpenLog, event: Event & { id: InstanceId }) => {
+    const next = openSync(logPart(folderOf(event), event.id, log.end), 'a', 0o600)
+    closeSync(log.descriptor)
+    log.descriptor = next
+    log.start = log.end
+    log.parts.push(log.end)
+    const spent = log.parts.length > 2 ? log.parts.shift() : undefined
+    if (spent !== undefined) rmSync(logPart(folderOf(event), event.id, spent), { force: true })
+  }
   const append = (event: Event & { id: InstanceId }, line: string) => {
-    let log = open.get(event.id)
-    if (!log) {
-      mkdirSync(join(stateFolder, 'runs', event.run), { recursive: true, mode: 0o700 })
-      log = { descriptor: openSync(logFile(stateFolder, event.run, event.id), 'a', 0o600), bytes: 0 }
-      open.set(event.id, log)
-    }
-    if (log.bytes > maximumLogBytes) return
-    const text = `${event.at} ${line}\n`
-    log.bytes += Buffer.byteLength(text)
-    writeSync(log.descriptor, log.bytes > maximumLogBytes ? '… the rest of the output was not kept\n' : text)
+    const log = open.get(event.id) ?? openLog(event)
+    open.set(event.id, log)
+    const room = log.start === 0 ? limits.headBytes : limits.partBytes
+    if (log.end - log.start >= room) openNextPart(log, event)
+    log.end += writeSync(log.descriptor, `${event.at} ${line}\n`)
   }
   const close = (id: InstanceId) => {
     const log = open.get(id)

@@ -8,16 +8,24 @@ export type Outlet = {
   end(): void
 }
 
+let askForBacklog: () => Promise<void> | undefined = () => undefined
+
+/** What commands print is taken in only as fast as it is passed on: not before what `ask` yields, which is asked after each chunk. */
+export function holdOutputFor(ask: () => Promise<void> | undefined): void {
+  askForBacklog = ask
+}
+
 /**
  * A stream that never cuts a UTF-8 character in two. zx decodes each chunk by itself, so a character across two reads would
  * come out broken. At most three bytes are held back, and handed on at the end whatever they are: binary data passes unchanged.
  */
 export function createOutlet(): Outlet {
   let source: Readable | undefined
+  let isHeld = false
   let held: Buffer | undefined
   const stream = new Readable({
     read() {
-      source?.resume()
+      if (!isHeld) source?.resume()
     },
   })
   const push = (chunk: Buffer) => {
@@ -42,6 +50,14 @@ export function createOutlet(): Outlet {
       from.on('data', (chunk: Buffer) => {
         const passed = filter ? filter(chunk) : chunk
         if (passed.length > 0) push(passed)
+        const backlog = askForBacklog()
+        if (!backlog || isHeld) return
+        isHeld = true
+        from.pause()
+        void backlog.then(() => {
+          isHeld = false
+          from.resume()
+        })
       })
       from.once('end', end)
       from.once('close', end)
@@ -51,10 +67,10 @@ export function createOutlet(): Outlet {
 }
 
 /**
- * The engine lets garbage grow with what a program has loaded, here to several hundred MiB of spent chunks while a command floods.
- * Counted over all commands, since it is the process that must stay small.
+ * The engine lets garbage grow with what a program has loaded, here to several hundred MiB while a command floods: of the chunks, and
+ * many times their size of the lines and events made from them. Counted over all commands, since it is the process that must stay small.
  */
-const collectEveryBytes = 8 * 1024 * 1024
+const collectEveryBytes = 1024 * 1024
 let bytesSinceCollection = 0
 function collectSpentChunks(bytes: number): void {
   bytesSinceCollection += bytes

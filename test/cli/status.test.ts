@@ -182,6 +182,7 @@ describe('the command', () => {
       isTty: false,
       signal: new AbortController().signal,
       atOnce: () => {},
+      backlog: () => undefined,
     }
     const exitCode = await status.run(terminal as Terminal, [], { color: 'never', ...options })
     return { exitCode, text: written.join('') }

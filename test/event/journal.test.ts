@@ -1,12 +1,13 @@
 import { Database } from 'bun:sqlite'
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
-import { mkdtempSync, rmSync, statSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Event } from '../../lib/event/event.ts'
 import { openJournal } from '../../lib/event/journal.ts'
 import { lockLab } from '../../lib/event/lab-lock.ts'
 import { logFile, logFiles } from '../../lib/event/log-files.ts'
+import { type LogPart, logPart, logParts } from '../../lib/event/log-parts.ts'
 import { createRecorder } from '../../lib/event/recorder.ts'
 
 let folder: string
@@ -76,6 +77,20 @@ describe('the journal', () => {
     journal.close()
   })
 
+  test('one that was cut to nothing has no runs for those who read it, and is made anew by who writes', () => {
+    const path = join(folder, 'journal.sqlite')
+    writeFileSync(path, '')
+    const empty = openJournal(path, { readOnly: true })
+    expect([empty.runs(), empty.events('r1'), empty.instances(), empty.lab()]).toEqual([[], [], [], undefined])
+    empty.close()
+    const journal = openJournal(path)
+    journal.record(started('r1'))
+    journal.close()
+    const again = openJournal(path, { readOnly: true })
+    expect(again.events('r1')).toEqual([started('r1')])
+    again.close()
+  })
+
   test('one that a newer kedge wrote is left alone', () => {
     const path = join(folder, 'journal.sqlite')
     new Database(path, { create: true }).run('PRAGMA user_version = 99')
@@ -131,6 +146,31 @@ test('each instance has a log of its own that nobody else can read', async () =>
     .map((line) => line.replace(/^\S+ /, ''))
   expect(lines).toEqual(['# started, attempt 1: because', '$ swapoff --all', '! oops', '# done after 1.3 s'])
   expect(statSync(path).mode & 0o777).toBe(0o600)
+})
+
+test('of a log that is too long the beginning and the end are kept, in whole lines, and where each part stood is known', () => {
+  const report = logFiles(folder, { headBytes: 400, partBytes: 200 })
+  const texts = Array.from({ length: 200 }, (_, at) => `line ${at}`)
+  for (const text of texts) report(event({ type: 'task-output', stream: 'stdout', text, ...instance }))
+  const runFolder = join(folder, 'runs/r1')
+  const parts = logParts(runFolder).get('a@n') ?? []
+  const lengths = parts.map(({ path }) => statSync(path).size)
+  expect(parts.map(({ path, offset }) => path === logPart(runFolder, 'a@n', offset))).toEqual([true, true, true])
+  expect(lengths[0]).toBeWithin(400, 450)
+  expect(lengths[1]).toBeWithin(200, 250)
+  const linesOf = (part: number) =>
+    readFileSync((parts[part] as LogPart).path, 'utf8')
+      .trimEnd()
+      .split('\n')
+      .map((line) => line.replace(/^\S+ {3}/, ''))
+  expect(linesOf(0)).toEqual(texts.slice(0, linesOf(0).length))
+  const end = [...linesOf(1), ...linesOf(2)]
+  expect(end).toEqual(texts.slice(-end.length))
+  // Offsets are in bytes of all that was printed: the rest is what is between.
+  expect(parts[2]?.offset).toBe((parts[1]?.offset ?? 0) + (lengths[1] ?? 0))
+  const printed = texts.reduce((sum, text) => sum + `${event({} as never).at}   ${text}\n`.length, 0)
+  expect((parts[2]?.offset ?? 0) + (lengths[2] ?? 0)).toBe(printed)
+  for (const { path } of parts) expect(statSync(path).mode & 0o777).toBe(0o600)
 })
 
 test('a reporter that throws is dropped, once, and the others go on', () => {

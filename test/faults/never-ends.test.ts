@@ -45,18 +45,3 @@ test.skipIf(!sshdPath)(
   },
   120_000,
 )
-
-// test/host/memory.test.ts has the same without log and journal, and runs always.
-test.skipIf(!process.env.KEDGE_LOAD)(
-  'a command that prints 500 MB costs kedge at most 150 MiB, log and all',
-  async () => {
-    const line = 'x'.repeat(59)
-    lab.config({}, `  flood: { on: hypervisor, timeout: 1h, sh: 'yes ${line} | head -c 500000000; echo the end' }\n`)
-    const { exitCode, peakMiB } = await lab.kedge('run', 'all')
-    expect(exitCode).toBe(0)
-    expect(peakMiB).toBeGreaterThan(20)
-    expect(peakMiB).toBeLessThanOrEqual(150)
-    expect((await lab.kedge('logs', 'flood')).stdout).toContain('the rest of the output was not kept')
-  },
-  1_800_000,
-)

@@ -29,7 +29,10 @@ export type Machine = Pick<Sshd, 'port' | 'keyPath' | 'hostKeyLine' | 'target'>
 export const nodeOn = ({ port, keyPath, target }: Machine, at = port) =>
   `{ role: edge, ssh: { host: 127.0.0.1, port: ${at}, user: ${target().user}, key: ${keyPath} } }`
 
-export function sshLab(machines: readonly { readonly port: number; readonly hostKeyLine: string }[] = []): SshLab {
+export function sshLab(
+  machines: readonly { readonly port: number; readonly hostKeyLine: string }[] = [],
+  program: readonly string[] = kedge,
+): SshLab {
   const folder = mkdtempSync(join(tmpdir(), 'kedge-faults-'))
   const knownHosts = join(folder, 'home/.ssh/known_hosts')
   mkdirSync(join(folder, 'home/.ssh'), { recursive: true })
@@ -38,7 +41,7 @@ export function sshLab(machines: readonly { readonly port: number; readonly host
   const running = new Set<Bun.Subprocess>()
 
   const start = (...words: string[]): Started => {
-    const child = Bun.spawn([...kedge, ...words], {
+    const child = Bun.spawn([...program, ...words], {
       cwd: folder,
       env,
       stdin: 'ignore',

@@ -2,6 +2,7 @@ import { closeSync, existsSync, openSync, readdirSync, readSync, statSync } from
 import { join } from 'node:path'
 import { openJournal } from '../../event/journal.ts'
 import { isLabHeld } from '../../event/lab-lock.ts'
+import { type LogPart, logParts } from '../../event/log-parts.ts'
 import type { Command, GlobalOptions, Terminal } from '../command.ts'
 import { CliError, exitCodes } from '../exit-codes.ts'
 import { openLab } from '../lab.ts'
@@ -34,10 +35,10 @@ export default {
     }
     const show = shower(join(runs, run), wanted, terminal)
     while (options.follow && !terminal.signal.aborted && currentRun(stateFolder) === run) {
-      show()
+      await show()
       await Bun.sleep(lookEverySeconds * 1000)
     }
-    show()
+    await show()
     return terminal.signal.aborted ? exitCodes.interrupted : exitCodes.done
   },
 } satisfies Command
@@ -56,47 +57,67 @@ function currentRun(stateFolder: string): string | undefined {
 }
 
 /** Writes what has come to the logs since it was called last, under the name of the log where there is more than one. */
-function shower(folder: string, wanted: string | undefined, terminal: Terminal): () => void {
-  const read = new Map<string, number>()
+function shower(folder: string, wanted: string | undefined, terminal: Terminal): () => Promise<void> {
+  /** In bytes of all that the instance printed. */
+  const shown = new Map<string, number>()
   let last: string | undefined
-  return () => {
-    const files = logsOf(folder, wanted)
-    for (const file of files) {
-      const from = read.get(file) ?? 0
-      const size = statSync(join(folder, file)).size
-      if (size <= from) continue
-      if (last !== file && (files.length > 1 || last !== undefined)) {
-        terminal.write(`==> ${file.slice(0, -'.log'.length)}\n`)
+  return async () => {
+    const logs = logsOf(folder, wanted)
+    for (const { name, parts } of logs) {
+      for (const { path, offset } of parts) {
+        const from = shown.get(name) ?? 0
+        const size = sizeOf(path)
+        if (size === undefined || offset + size <= from) continue
+        if (last !== name && (logs.length > 1 || last !== undefined)) terminal.write(`==> ${name}\n`)
+        last = name
+        if (offset > from) terminal.write(`… ${inMiB(offset - from)} that were printed here are not kept …\n`)
+        const start = Math.max(0, from - offset)
+        shown.set(name, offset + start + (await writePart(path, start, size, terminal)))
       }
-      last = file
-      writePart(join(folder, file), from, size, terminal)
-      read.set(file, size)
     }
   }
 }
 
-function writePart(path: string, from: number, to: number, terminal: Terminal): void {
-  const descriptor = openSync(path, 'r')
+const inMiB = (bytes: number): string => `${(bytes / 1024 / 1024).toFixed(1)} MiB`
+
+/** Undefined for a part that has had to make room meanwhile. */
+const sizeOf = (path: string): number | undefined => statSync(path, { throwIfNoEntry: false })?.size
+
+/** Resolves to how many bytes were written. */
+async function writePart(path: string, from: number, to: number, terminal: Terminal): Promise<number> {
+  let descriptor: number
+  try {
+    descriptor = openSync(path, 'r')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 0
+    throw error
+  }
   const decoder = new TextDecoder()
+  let at = from
   try {
     const piece = Buffer.alloc(Math.min(pieceBytes, to - from))
-    for (let at = from; at < to; ) {
+    while (at < to && !terminal.signal.aborted) {
       const bytes = readSync(descriptor, piece, 0, Math.min(piece.length, to - at), at)
       if (bytes === 0) break
       at += bytes
       terminal.write(decoder.decode(piece.subarray(0, bytes), { stream: at < to }))
+      await terminal.backlog()
     }
   } finally {
     closeSync(descriptor)
   }
+  return at - from
 }
 
-/** Log files of a run's folder that belong to a task or an instance, oldest first. */
-function logsOf(folder: string, wanted: string | undefined): readonly string[] {
-  const files = existsSync(folder) ? readdirSync(folder).filter((file) => file.endsWith('.log')) : []
-  const matching = files.filter((file) => {
-    if (wanted === undefined) return true
-    return wanted.includes('@') ? file === `${wanted}.log` : file.startsWith(`${wanted}@`)
-  })
-  return matching.sort((a, b) => statSync(join(folder, a)).birthtimeMs - statSync(join(folder, b)).birthtimeMs)
+type Log = { readonly name: string; readonly parts: readonly LogPart[] }
+
+/** Logs in a run's folder that belong to a task or an instance, oldest first. */
+function logsOf(folder: string, wanted: string | undefined): readonly Log[] {
+  const logs = existsSync(folder) ? [...logParts(folder)].map(([name, parts]) => ({ name, parts })) : []
+  const matching = logs.filter(
+    ({ name }) => wanted === undefined || (wanted.includes('@') ? name === wanted : name.startsWith(`${wanted}@`)),
+  )
+  const bornAt = ({ parts: [first] }: Log) =>
+    first ? (statSync(first.path, { throwIfNoEntry: false })?.birthtimeMs ?? 0) : 0
+  return matching.sort((a, b) => bornAt(a) - bornAt(b))
 }
