@@ -45,7 +45,7 @@ export async function writeBundleFile(
     await folder.sync().finally(() => folder.close())
   } catch (error) {
     await rm(aside, { force: true })
-    throw worldsFailure(error)
+    throw worldsFailure(error, outPath)
   }
 }
 
@@ -66,7 +66,6 @@ export async function writeBundle(
   const { head, files: placed, sizeBytes } = layoutImage(bundleLabel, files)
   // What is not written below reads as zeros, and takes no room on most file systems.
   await file.truncate(position + sizeBytes)
-  await writeAll(file, head, position)
   let written = 0
   const report = (bytes: number) => {
     written += bytes
@@ -77,6 +76,9 @@ export async function writeBundle(
     if ('piece' in entry) await copyPiece(entry.piece, file, position + offsetBytes, report, signal)
     else await writeAll(file, text, position + offsetBytes)
   }
+  // By its head a bundle is known: until all the rest is on disk there is none.
+  await file.sync()
+  await writeAll(file, head, position)
   return sizeBytes
 }
 
@@ -129,9 +131,10 @@ async function writeAll(file: FileHandle, bytes: Uint8Array, position: number): 
 }
 
 /** A full disk or a missing right is the world's doing, not a bug. */
-function worldsFailure(error: unknown): unknown {
+function worldsFailure(error: unknown, path: string): unknown {
   const { code, message } = error as NodeJS.ErrnoException
-  return error instanceof Error && code?.startsWith('E') && !(error instanceof TaskError)
-    ? new TaskError({ kind: 'command', message }, { cause: error })
+  // An abort has a code as well, which is a number.
+  return error instanceof Error && String(code).startsWith('E') && !(error instanceof TaskError)
+    ? new TaskError({ kind: 'command', message: `${path} cannot be written: ${message}` }, { cause: error })
     : error
 }

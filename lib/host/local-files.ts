@@ -118,7 +118,8 @@ async function removeForsaken(folder: string, prefix: string): Promise<void> {
 /** A full disk or a missing right is the world's doing, not a bug. */
 function fileFailure(error: unknown): unknown {
   const { code, message } = error as NodeJS.ErrnoException
-  return error instanceof Error && code?.startsWith('E') && !(error instanceof TaskError)
+  // An abort has a code as well, which is a number.
+  return error instanceof Error && String(code).startsWith('E') && !(error instanceof TaskError)
     ? new TaskError({ kind: 'command', message }, { cause: error })
     : error
 }

@@ -1,10 +1,12 @@
 import { describe, expect, test } from 'bun:test'
 import { appendFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { openBundle } from '../../lib/bundle/bundle.ts'
 import { deliver, forget, installPrograms, missingPrograms } from '../../lib/bundle/deliver.ts'
+import { manifestOfFile, writeBundleFile } from '../../lib/bundle/write-bundle-file.ts'
 import { localConnection } from '../../lib/host/local.ts'
 import { failureOf, sceneOn } from '../tasks/context.ts'
-import { asksForSums, changesOf, delivered, noPieces, notesSums, sumLine } from '../tasks/lab-bundle.ts'
+import { asksForSums, changesOf, delivered, labBundle, noPieces, notesSums, sumLine } from '../tasks/lab-bundle.ts'
 import { entryOf, makeBundle, sha256, temporaryFolder } from './make-bundle.ts'
 
 const kubeadmPath = '/usr/local/bin/kubeadm'
@@ -21,6 +23,17 @@ test('a piece goes to a node once, under its sha256, and is said', async () => {
   expect(file('edge-1', path)).toBe('keadm')
   expect(changesOf(steps)).toEqual([`edge-1$ put ${path}`])
   expect(said).toEqual(['sending keadm (0.0 MiB)', 'sending keadm: 100 %'])
+})
+
+test('out of a bundle that is one file goes the piece alone', async () => {
+  const { pieces } = openBundle(labBundle())
+  const bundle = join(temporaryFolder(), 'kedge.bundle')
+  await writeBundleFile(pieces, manifestOfFile(pieces), bundle)
+  const { ctx, file, said } = sceneOn('edge-1', { bundle, rules: { 'edge-1': [noPieces] } })
+  const path = await deliver(ctx, ctx.asset('keadm'))
+  expect(path).toBe(delivered('keadm'))
+  expect(file('edge-1', path)).toBe('keadm')
+  expect(said.at(-1)).toBe('sending keadm: 100 %')
 })
 
 test('a piece that is there, sent or on the disk of the bundle, is not sent again', async () => {

@@ -1,8 +1,9 @@
 import { expect, test } from 'bun:test'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, ftruncateSync, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { iso9660 } from '../../lib/bundle/iso9660.ts'
+import { iso9660, layoutImage } from '../../lib/bundle/iso9660.ts'
+import { readImage } from '../../lib/bundle/read-image.ts'
 
 const files = {
   'user-data': '#cloud-config\n',
@@ -69,6 +70,39 @@ test.skipIf(!isoinfo)('isoinfo reads it as a Joliet disk labelled cidata', () =>
     expect(run('-J', '-f').trim().split('\n')).toEqual(['/meta-data', '/network-config', '/user-data'])
     expect(run('-J', '-x', '/user-data')).toBe('#cloud-config\n')
   } finally {
+    rmSync(folder, { recursive: true })
+  }
+})
+
+test('a file of more than 4 GiB is in several extents, which a reader puts together', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'kedge-iso-'))
+  const path = join(folder, 'large.iso')
+  const large = { name: 'f'.repeat(64), sizeBytes: 9 * 2 ** 30 + 5 }
+  const small = { name: 'small', sizeBytes: 3 }
+  const layout = layoutImage('KEDGE_BUNDLE', [large, small])
+  const [first, second] = layout.files.map(({ offsetBytes }) => offsetBytes)
+  // Sparse: the file takes a few blocks only.
+  const descriptor = openSync(path, 'w+')
+  try {
+    ftruncateSync(descriptor, layout.sizeBytes)
+    writeSync(descriptor, layout.head, 0, layout.head.length, 0)
+    expect(readImage(descriptor, 0)).toEqual({
+      label: 'KEDGE_BUNDLE',
+      sizeBytes: layout.sizeBytes,
+      files: new Map([
+        [large.name, { offset: first as number, sizeBytes: large.sizeBytes }],
+        ['small', { offset: second as number, sizeBytes: 3 }],
+      ]),
+    })
+    expect((second as number) - (first as number)).toBe(Math.ceil(large.sizeBytes / 2048) * 2048)
+    if (!isoinfo) return
+    const listed = Bun.spawnSync([isoinfo, '-i', path, '-J', '-l']).stdout.toString()
+    expect(listed.match(/^.*f{64}/gm)).toHaveLength(3)
+    const marks = ['one', 'two'].map((text) => Buffer.from(text))
+    writeSync(descriptor, marks[1] as Buffer, 0, 3, second as number)
+    expect(Bun.spawnSync([isoinfo, '-i', path, '-J', '-x', '/small']).stdout.toString()).toBe('two')
+  } finally {
+    closeSync(descriptor)
     rmSync(folder, { recursive: true })
   }
 })

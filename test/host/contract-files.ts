@@ -46,6 +46,30 @@ export function fileContract({ bind, folder }: Benches, onDisk: boolean): void {
     expect(modeOf(path)).toBe('644')
   })
 
+  test('puts a part of a file, down to no byte at all, and refuses one that is cut off', async () => {
+    const { host } = bind()
+    const local = join(folder(), 'bundle')
+    const path = join(folder(), 'piece')
+    writeFileSync(local, bytes)
+    for (const range of [
+      { offset: 4097, sizeBytes: 131_073 },
+      { offset: 0, sizeBytes: 1 },
+      { offset: bytes.length, sizeBytes: 0 },
+    ]) {
+      const part = bytes.subarray(range.offset, range.offset + range.sizeBytes)
+      const sha256 = new Bun.CryptoHasher('sha256').update(part).digest('hex')
+      const seen: number[] = []
+      await host.put(local, path, { range, sha256, onProgress: (...both) => seen.push(...both) })
+      if (onDisk) expect(readFileSync(path).equals(part)).toBe(true)
+      if (range.sizeBytes > 0) expect(seen.slice(-2)).toEqual([range.sizeBytes, range.sizeBytes])
+    }
+    const beyond = { offset: bytes.length - 5, sizeBytes: 6 }
+    const error = await host.put(local, path, { range: beyond }).catch((thrown) => thrown)
+    expect(toFailure(error)).toMatchObject({ kind: 'bundle' })
+    expect(toFailure(error).message).toContain('cut off')
+    expect(await host.read(path)).toBe('')
+  })
+
   test('refuses a file whose sum is another one, and keeps the old file', async () => {
     const { host } = bind()
     const local = join(folder(), 'damaged')
