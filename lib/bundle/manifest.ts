@@ -36,11 +36,11 @@ export const imagePattern = '^[A-Za-z0-9][A-Za-z0-9._:/@+-]*$'
 
 const longestMessage = 600
 
-/** What a broken manifest holds may be of any length; the message is not. */
+/** What a broken manifest holds may be of any length, and nothing that can be shown; the message is neither. */
 export const damagedBundle = (message: string) =>
   new TaskError({
     kind: 'bundle',
-    message: message.slice(0, longestMessage),
+    message: message.slice(0, longestMessage).replace(new RegExp(unprintable, 'gu'), '\ufffd'),
     cure: 'make the bundle again, or point `bundle:` at a whole one',
   })
 
