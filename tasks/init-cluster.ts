@@ -1,5 +1,6 @@
 import { distributionOf } from '../lib/distribution/distribution.ts'
 import { checkLabels, labelNode } from '../lib/distribution/node-labels.ts'
+import { mustAgreeOnTime } from '../lib/task/must-agree-on-time.ts'
 import { firstPending, task } from '../lib/task/task.ts'
 
 export default task({
@@ -12,7 +13,10 @@ export default task({
     ),
   async run(ctx) {
     const distribution = distributionOf(ctx)
-    if (!(await distribution.checkCluster(ctx)).done) await distribution.initCluster(ctx)
+    if (!(await distribution.checkCluster(ctx)).done) {
+      await mustAgreeOnTime(ctx)
+      await distribution.initCluster(ctx)
+    }
     await labelNode(ctx)
   },
 })

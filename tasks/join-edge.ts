@@ -6,6 +6,7 @@ import { joinEdge, tokenFile } from '../lib/kubeedge/join.ts'
 import { mustHaveBroker } from '../lib/kubeedge/mqtt.ts'
 import { resetEdge } from '../lib/kubeedge/reset-edge.ts'
 import { sendToken } from '../lib/kubeedge/tokens.ts'
+import { mustAgreeOnTime } from '../lib/task/must-agree-on-time.ts'
 import { unitReason } from '../lib/task/reason.ts'
 import { task } from '../lib/task/task.ts'
 import { untilDone } from '../lib/task/until-done.ts'
@@ -23,6 +24,7 @@ export default task({
     if (state.hasCertificates && state.node) {
       await $`systemctl enable --now edgecore`
     } else {
+      await mustAgreeOnTime(ctx)
       if (state.hasLeftovers || state.service === 'active' || state.node) await resetEdge(ctx, state)
       // A second attempt may find that the first one has used the token up.
       if (!(await ctx.host.read(tokenFile))) await sendToken(ctx)

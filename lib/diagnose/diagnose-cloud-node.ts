@@ -1,5 +1,6 @@
 import { clusterOf, type NodeObject } from '../distribution/cluster.ts'
 import { distributionOf } from '../distribution/distribution.ts'
+import { clockOffset } from '../host/clock-offset.ts'
 import { linesOf } from '../host/lines-of.ts'
 import { silentPorts } from '../kubeedge/silent-ports.ts'
 import { unitLog } from '../task/reason.ts'
@@ -8,7 +9,6 @@ import { cloudAddress, controlPlane } from '../topology/addresses.ts'
 import { clockStep, loginStep, nodeReadyStep, serviceStep } from './diagnose-node.ts'
 import { runtimeStep } from './diagnose-runtime.ts'
 import { type Attempt, attempt, type Diagnosis, fail, ok, type Step, skip } from './diagnosis.ts'
-import { clockOffset } from './node-clock.ts'
 
 const apiPort = 6443
 

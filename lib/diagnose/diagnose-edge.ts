@@ -1,4 +1,5 @@
 import { type Cluster, clusterOf, type NodeObject } from '../distribution/cluster.ts'
+import { clockOffset } from '../host/clock-offset.ts'
 import { unitLog } from '../task/reason.ts'
 import type { TaskContext } from '../task/task.ts'
 import { cloudcoreAddress, controlPlane } from '../topology/addresses.ts'
@@ -8,7 +9,6 @@ import { stepsOfRuntime } from './diagnose-runtime.ts'
 import { attempt, type Diagnosis, fail, ok, type Step, skip } from './diagnosis.ts'
 import { type EdgeFacts, edgeFacts } from './edge-facts.ts'
 import { type TlsTool, tlsTools } from './https-from-node.ts'
-import { clockOffset } from './node-clock.ts'
 
 /** What the steps go by. */
 export type EdgeView = {

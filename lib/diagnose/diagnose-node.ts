@@ -1,10 +1,10 @@
 import { type NodeObject, whyNotReady } from '../distribution/cluster.ts'
 import { knownFailure } from '../event/known-failure.ts'
+import { type ClockOffset, offsetInWords } from '../host/clock-offset.ts'
 import { type Reason, reasonIn, type UnitLog } from '../task/reason.ts'
 import type { TaskContext } from '../task/task.ts'
 import { controlPlane } from '../topology/addresses.ts'
 import { type Attempt, fail, ok, type Step, skip } from './diagnosis.ts'
-import { type ClockOffset, offsetInWords } from './node-clock.ts'
 
 /** Certificates and tokens begin and end by the clock; what SSH takes on a busy machine is no skew. */
 const skewSeconds = 30

@@ -36,7 +36,7 @@ const flood = (bytes: number, on: string) => `  flood:
 
 /** What `kedge logs` makes of it, through a pipe that keeps no more than what is looked for. */
 async function logOf(pattern: string): Promise<readonly string[]> {
-  const words = ['sh', '-c', `"$@" logs flood | grep -n -e '${pattern}'`, 'sh', builtBinary()]
+  const words = ['sh', '-c', `"$@" logs flood | grep -a -n -e '${pattern}'`, 'sh', builtBinary()]
   const child = Bun.spawn(words, { cwd: lab.folder, stdout: 'pipe' })
   return (await new Response(child.stdout).text()).trimEnd().split('\n')
 }

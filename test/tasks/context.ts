@@ -37,7 +37,7 @@ export type SceneOptions = {
 export type Scene = {
   readonly ctx: TaskContext
   host(name: string): ScriptedConnection
-  /** Every command and every file written, in order over all hosts, as `host$ text`. */
+  /** Every command and every file written, in order over all hosts, as `host$ text`; but for the question what time it is. */
   readonly steps: readonly string[]
   /** Each line that reached the log, commands and notes included. */
   readonly log: readonly string[]
@@ -47,6 +47,9 @@ export type Scene = {
   file(host: string, path: string): string | undefined
   mode(host: string, path: string): string | undefined
 }
+
+/** Every machine's, unless a test's own rule comes first. */
+const clock: Rule = ['date +%s.%N', () => `${Date.now() / 1000}\n`]
 
 /** A task's context on a node of the tests' lab: the real context, shell and bundle; the hosts are scripted, time is not waited for. */
 export function sceneOn(nodeName: string, options: SceneOptions = {}): Scene {
@@ -60,7 +63,7 @@ export function sceneOn(nodeName: string, options: SceneOptions = {}): Scene {
   const sleeps: number[] = []
   const host = (name: string): ScriptedConnection => {
     const connection =
-      hosts.get(name) ?? scriptedConnection({ name, rules: rules[name] ?? [], files: files[name] ?? {} })
+      hosts.get(name) ?? scriptedConnection({ name, rules: [...(rules[name] ?? []), clock], files: files[name] ?? {} })
     hosts.set(name, connection)
     return connection
   }
@@ -70,7 +73,7 @@ export function sceneOn(nodeName: string, options: SceneOptions = {}): Scene {
       host(name).bind({
         ...binding,
         onOutput(stream, line) {
-          if (stream === 'command') steps.push(`${name}$ ${line}`)
+          if (stream === 'command' && line !== clock[0]) steps.push(`${name}$ ${line}`)
           binding.onOutput(stream, line)
         },
       }),

@@ -1,4 +1,4 @@
-import type { Host } from '../host/host.ts'
+import type { Host } from './host.ts'
 
 /** How far a node's clock is ahead of this machine's, in seconds; negative when it is behind. */
 export type ClockOffset = { readonly seconds: number; readonly error: number }
