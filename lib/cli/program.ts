@@ -1,5 +1,6 @@
 import { CommanderError, Option, Command as Program } from 'commander'
-import type { GlobalOptions, Terminal } from './command.ts'
+import type { Command, GlobalOptions, Terminal } from './command.ts'
+import type { CommandEntry } from './command-group.ts'
 import { commands } from './commands/index.ts'
 import { CliError, exitCodeOf, exitCodes } from './exit-codes.ts'
 
@@ -13,20 +14,11 @@ export async function runProgram(words: readonly string[], terminal: Terminal): 
     .helpCommand('help [command]', 'explain a command')
     .showSuggestionAfterError()
 
-  const invoked = words.find((word) => word in commands || word === 'help')
-  for (const [name, { summary, load }] of Object.entries(commands)) {
-    let sub = program
-      .command(name)
-      .summary(summary)
-      .description(`${summary[0]?.toUpperCase()}${summary.slice(1)}.`)
-    // Only the command that was called, or is asked about, is read from disk.
-    if (name !== invoked && !(invoked === 'help' && words.includes(name))) continue
-    const { default: command } = await load()
-    sub = command.configure?.(sub) ?? sub
+  const run = (command: Command, sub: Program) =>
     sub.action(async () => {
       exitCode = await command.run(terminal, sub.args, sub.optsWithGlobals<GlobalOptions>())
     })
-  }
+  await addCommands(program, commands, words, run)
 
   try {
     if (words.length === 0) {
@@ -53,6 +45,26 @@ export async function runProgram(words: readonly string[], terminal: Terminal): 
     if (program.opts<GlobalOptions>().verbose && error instanceof Error) terminal.error(`${error.stack}\n`)
     else terminal.error('  run it again with -v to see where\n')
     return exitCodes.bug
+  }
+}
+
+/** Only the command that was called, or is asked about, is read from disk. */
+async function addCommands(
+  program: Program,
+  entries: Readonly<Record<string, CommandEntry>>,
+  words: readonly string[],
+  onCall: (command: Command, sub: Program) => void,
+): Promise<void> {
+  const invoked = words.find((word) => word in entries || word === 'help')
+  for (const [name, { summary, load }] of Object.entries(entries)) {
+    const sub = program
+      .command(name)
+      .summary(summary)
+      .description(`${summary[0]?.toUpperCase()}${summary.slice(1)}.`)
+    if (name !== invoked && !(invoked === 'help' && words.includes(name))) continue
+    const { default: command } = await load()
+    if ('commands' in command) await addCommands(sub, command.commands, words.slice(words.indexOf(name) + 1), onCall)
+    else onCall(command, command.configure?.(sub) ?? sub)
   }
 }
 

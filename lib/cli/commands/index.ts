@@ -1,9 +1,7 @@
-import type { Command } from '../command.ts'
-
-type Entry = { readonly summary: string; load(): Promise<{ readonly default: Command }> }
+import type { CommandEntry } from '../command-group.ts'
 
 /** Every command, in the order of `kedge --help`; its file is read when it is called. */
-export const commands: Readonly<Record<string, Entry>> = {
+export const commands: Readonly<Record<string, CommandEntry>> = {
   run: { summary: 'bring tasks, and what they need, to done', load: () => import('./run.ts') },
   plan: { summary: 'say what run would do, and why', load: () => import('./plan.ts') },
   status: { summary: 'say what is done, pending or drifted on each node', load: () => import('./status.ts') },
@@ -15,6 +13,7 @@ export const commands: Readonly<Record<string, Entry>> = {
   graph: { summary: 'draw the graph of tasks', load: () => import('./graph.ts') },
   ssh: { summary: 'a shell on a node, or a command there', load: () => import('./ssh.ts') },
   kubectl: { summary: 'kubectl against the lab', load: () => import('./kubectl.ts') },
+  bundle: { summary: 'make, check and prove what an air-gapped lab needs', load: () => import('./bundle.ts') },
   destroy: { summary: 'remove what kedge made, and only that', load: () => import('./destroy.ts') },
   init: { summary: 'start a lab file, or a task of your own', load: () => import('./init.ts') },
   schema: { summary: 'print the JSON Schema of the lab file', load: () => import('./schema.ts') },
