@@ -8,6 +8,7 @@ import { bridgeName, libvirtName } from './names.ts'
 import { networkDifferences, networkXml } from './network-xml.ts'
 import { madeFor, ownerOf } from './ownership.ts'
 import { removeDefined } from './remove-defined.ts'
+import { find } from './xml.ts'
 
 /** The networks of the file that a VM is attached to; the others are somebody else's LANs. */
 export const vmNetworks = (topology: Topology): readonly Network[] => {
@@ -49,6 +50,7 @@ export async function createNetworks(hypervisor: Host, topology: Topology): Prom
   )
   for (const { network, name, defined } of networks) if (defined) refuseForeign(topology, network, name, defined)
   const absent = networks.filter(({ defined }) => !defined || !isActive(defined)).map(({ network }) => network)
+  if (networks.some(({ defined }) => !defined)) await refuseRenamed(hypervisor, topology, absent)
   await refuseOverlaps(hypervisor, topology, absent)
   for (const { network, name, defined } of networks) await bringUp(virsh, topology.lab, network, name, defined)
 }
@@ -81,6 +83,22 @@ function refuseForeign(topology: Topology, network: Network, name: string, defin
       ? 'kedge destroy, then run again; or set the network in the file back to what it was'
       : `name the lab differently in ${topology.file}, or remove that network: virsh net-destroy ${name}; virsh net-undefine ${name}`,
   )
+}
+
+/** Two networks cannot have one bridge, and libvirt says so only when the second one is to be defined. */
+async function refuseRenamed(hypervisor: Host, topology: Topology, absent: readonly Network[]): Promise<void> {
+  const { lab } = topology
+  const others = await allDefined(hypervisor, topology.hypervisor.uri, 'network')
+  for (const network of absent) {
+    const name = libvirtName(lab, network.name)
+    const bridge = bridgeName(lab, network.name)
+    const other = others.find(({ definition }) => find(definition, ['bridge'])?.attributes.name === bridge)
+    if (!other || other.name === name) continue
+    throw refused(
+      `libvirt network ${name} is called ${other.name} now: that one has its bridge ${bridge}`,
+      `virsh net-destroy ${other.name}; virsh net-undefine ${other.name}; then run again: it is made anew, and the VMs are put back on it`,
+    )
+  }
 }
 
 async function refuseOverlaps(hypervisor: Host, topology: Topology, networks: readonly Network[]): Promise<void> {

@@ -8,9 +8,11 @@ import { compareDomain, type DomainState } from './domain-state.ts'
 import { domainXml, interfaceXml } from './domain-xml.ts'
 import { addAddresses, missingAddresses } from './guest-network.ts'
 import { readDefined, type Virsh, virshOn } from './libvirt.ts'
+import { looseNics, plugBack } from './loose-nics.ts'
 import type { MachineKind } from './machine.ts'
 import { machineKeys } from './machine-keys.ts'
-import { libvirtName } from './names.ts'
+import { libvirtName, stableUuid } from './names.ts'
+import { madeFor } from './ownership.ts'
 import { removeMachine } from './remove-machine.ts'
 import { seedImage } from './seed.ts'
 import { type MachineFiles, machineFiles } from './storage.ts'
@@ -49,12 +51,17 @@ function subjectOf(ctx: TaskContext): Subject {
 export async function checkMachine(ctx: TaskContext): Promise<Check> {
   const subject = subjectOf(ctx)
   const { domain, files } = subject
-  const [state, hasDisk] = await Promise.all([stateOf(subject), exists(ctx, files.disk)])
+  const [state, hasDisk, loose] = await Promise.all([
+    stateOf(subject),
+    exists(ctx, files.disk),
+    looseNics(ctx.hypervisor, ctx.topology, ctx.node),
+  ])
   if (!state) return pending(`domain ${domain} is not defined`)
   if (!state.isOurs) return pending(`domain ${domain} was not made by kedge for this lab`)
   const faults = [
     ...state.differences,
     ...state.networksWithoutNic.map((network) => `no NIC on ${network}`),
+    ...loose.map(({ network }) => `its NIC on ${network} is plugged in nowhere`),
     ...(hasDisk ? [] : [`its disk ${files.disk} is missing`]),
     ...(state.isRunning ? [] : [`it is ${state.state}`]),
   ]
@@ -76,6 +83,7 @@ export async function createMachine(ctx: TaskContext): Promise<void> {
   const { virsh, domain, files } = subject
   const state = await stateOf(subject)
   if (state) refuseUnlike(subject, state)
+  else await refuseRenamed(subject)
   const hasDisk = await exists(ctx, files.disk)
   if (!hasDisk && state && state.state !== 'shut off') {
     throw refused(`${domain} is ${state.state}, but its disk ${files.disk} is gone`, cureByDestroying(ctx))
@@ -88,6 +96,9 @@ export async function createMachine(ctx: TaskContext): Promise<void> {
     await writeSeed(subject)
     for (const network of state?.networksWithoutNic ?? []) await attachNic(subject, network, ['--config'])
     await virsh.run(['start', domain])
+  } else {
+    // Before SSH is waited for: the management network may be the one.
+    await plugBack(ctx.hypervisor, await looseNics(ctx.hypervisor, ctx.topology, ctx.node))
   }
   await waitForSsh(ctx, { virsh, domain, console: files.console })
   await plugIn(subject, isStarted ? state.networksWithoutNic : [])
@@ -109,6 +120,17 @@ function refuseUnlike({ ctx, domain }: Subject, state: DomainState): void {
     throw refused(`${domain} has ${state.differences.join(', ')}`, cureByDestroying(ctx))
 }
 
+/** libvirt would say no more than that the UUID is taken. */
+async function refuseRenamed({ ctx, virsh, domain }: Subject): Promise<void> {
+  const { lab } = ctx.topology
+  const renamed = await readDefined(virsh, 'domain', stableUuid(lab, 'node', ctx.node.name))
+  if (!renamed || !madeFor(lab, renamed.definition)) return
+  throw refused(
+    `libvirt domain ${domain} is called ${renamed.name} now`,
+    `virsh domrename ${renamed.name} ${domain} while it is off, or kedge destroy --node ${ctx.node.name}; then run again`,
+  )
+}
+
 const cureByDestroying = ({ node }: TaskContext): string => `kedge destroy --node ${node.name}, then run again`
 
 const exists = async ({ hypervisor }: TaskContext, path: string): Promise<boolean> =>
@@ -122,7 +144,8 @@ async function makeDisk({ ctx, machine, files }: Subject): Promise<void> {
   const aside = `${files.disk}.new`
   // The qemu user must be able to walk in, whatever root's umask.
   await hypervisor.$`umask 022; mkdir -p ${files.folder}`
-  await hypervisor.$`qemu-img create -q -f qcow2 -F qcow2 -b ${base} ${aside} ${`${machine.diskGiB}G`}`
+  // All that the node keeps secret will be in it. libvirt hands it to the qemu user.
+  await hypervisor.$`umask 077; qemu-img create -q -f qcow2 -F qcow2 -b ${base} ${aside} ${`${machine.diskGiB}G`}`
   await hypervisor.$`mv ${aside} ${files.disk}`
 }
 

@@ -53,11 +53,26 @@ async function refuseDead(hypervisor: Host, { virsh, domain, console }: Started)
     /Kernel panic - not syncing|No bootable device|Boot failed: not a bootable disk/.test(line),
   )
   if (state === 'running' && !panic) return
+  if (state === 'paused') await refuseStalled(virsh, domain)
   throw new TaskError({
     kind: 'command',
     message: panic ? `${domain} cannot boot: ${panic.trim()}` : `${domain} is ${state} instead of starting`,
     lastLines: lines,
     ...(panic?.includes('oot') ? { cause: 'the image does not boot from its disk by BIOS' } : {}),
+  })
+}
+
+/** A VM whose disk cannot be written any more is stopped by the hypervisor, and goes on where it was once that is cured. */
+async function refuseStalled(virsh: Virsh, domain: string): Promise<void> {
+  const { stdout } = await virsh.try(['domblkerror', domain])
+  const error = stdout.trim().split('\n')[0] ?? ''
+  if (!/: (no space|I\/O error|unspecified error)/.test(error)) return
+  const isFull = error.includes('no space')
+  throw new TaskError({
+    kind: 'command',
+    message: `${domain} is paused: its disk ${error}`,
+    ...(isFull ? { cause: 'the disk of the hypervisor that holds the VMs is full' } : {}),
+    cure: isFull ? 'see with df -h on the hypervisor, make room there, then run again' : 'see dmesg on the hypervisor',
   })
 }
 

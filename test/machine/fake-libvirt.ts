@@ -3,7 +3,14 @@ import type { Answer, Rule, ScriptedCommand, ScriptedFile } from '../../lib/host
 import { find, findAll, formatXml, parseXml, type XmlElement } from '../../lib/machine/xml.ts'
 
 /** `keeps` is what libvirt will not forget without being told to: `managed-save`, `snapshots-metadata`, `nvram`. */
-type Domain = { definition: XmlElement; state: string; keeps?: readonly string[]; isTransient?: boolean }
+type Domain = {
+  definition: XmlElement
+  state: string
+  keeps?: readonly string[]
+  isTransient?: boolean
+  /** Networks that were stopped while it ran: its NICs hang on no bridge. */
+  loose?: Set<string>
+}
 type FakeNetwork = { definition: XmlElement; isActive: boolean; isAutostarted: boolean }
 
 /**
@@ -68,6 +75,8 @@ function answerVirsh(fake: FakeLibvirt, command: string, input: string): Answer 
       return domain ? domainText(domain) : missing('domain', rest[0] ?? '')
     case 'net-dumpxml':
       return network ? networkText(network) : missing('network', rest[0] ?? '')
+    case 'domiflist':
+      return domain ? nicsText(fake, name, domain) : missing('domain', name)
     case 'define':
       return define(fake, parseXml(input)[0] as XmlElement)
     case 'net-define': {
@@ -82,6 +91,31 @@ function answerVirsh(fake: FakeLibvirt, command: string, input: string): Answer 
   if (domain) return changeDomain(fake, verb, name, domain, input, rest)
   if (/^(net-)?(destroy|undefine)$/.test(verb)) return missing(verb.startsWith('net-') ? 'network' : 'domain', name)
   throw new Error(`The fake libvirt does not know: ${command}`)
+}
+
+const networksOf = ({ definition }: Domain): readonly string[] =>
+  findAll(definition, ['devices', 'interface', 'source']).map(({ attributes }) => attributes.network ?? '')
+
+/** What `virsh domiflist` prints, and behind it `ip -o link`. */
+function nicsText(fake: FakeLibvirt, name: string, domain: Domain): string {
+  const nics = networksOf(domain).map((network, at) => {
+    if (domain.state === 'shut off') return [` -   network   ${network}   virtio   x\n`, ''] as const
+    const end = `${name}.${at}`
+    const bridge = find(fake.networks.get(network)?.definition as XmlElement, ['bridge'])?.attributes.name
+    const master = domain.loose?.has(network) ? '' : ` master ${bridge}`
+    return [
+      ` ${end}   network   ${network}   virtio   x\n`,
+      `${at + 2}: ${end}: <UP> mtu 1500${master} state UP\n`,
+    ] as const
+  })
+  return [...nics.map(([row]) => row), ...nics.map(([, link]) => link)].join('')
+}
+
+function plugBack({ domains }: FakeLibvirt, end: string): Answer {
+  const [name = '', at = ''] = end.split('.')
+  const domain = domains.get(name) as Domain
+  domain.loose?.delete(networksOf(domain)[Number(at)] ?? '')
+  return quiet
 }
 
 const domainText = ({ definition, state }: Domain): string => `${formatXml(definition)}\n${state}\n\n`
@@ -115,8 +149,12 @@ function define(fake: FakeLibvirt, definition: XmlElement): Answer {
 
 function changeNetwork(fake: FakeLibvirt, verb: string, name: string, network: FakeNetwork): Answer {
   if (verb === 'net-start') network.isActive = true
-  else if (verb === 'net-destroy') network.isActive = false
-  else if (verb === 'net-autostart') network.isAutostarted = true
+  else if (verb === 'net-destroy') {
+    network.isActive = false
+    for (const domain of fake.domains.values())
+      if (domain.state !== 'shut off' && networksOf(domain).includes(name))
+        domain.loose = new Set(domain.loose).add(name)
+  } else if (verb === 'net-autostart') network.isAutostarted = true
   else if (verb === 'net-undefine') fake.networks.delete(name)
   return quiet
 }
@@ -129,6 +167,7 @@ function changeDomain(
   input: string,
   options: readonly string[],
 ): Answer {
+  if (verb === 'start') delete domain.loose
   if (verb === 'start' || verb === 'resume') domain.state = 'running'
   else if (verb === 'destroy') {
     if (domain.state === 'shut off') return { stderr: 'error: domain is not running', exitCode: 1 }
@@ -151,7 +190,7 @@ function changeDomain(
 }
 
 function answerShell(fake: FakeLibvirt, given: string): Answer {
-  const command = given.replace(/^umask 022; /, '')
+  const command = given.replace(/^umask 0\d\d; /, '')
   const { files } = fake
   const words = command.split(' ')
   const last = words.at(-1) ?? ''
@@ -169,11 +208,12 @@ function answerShell(fake: FakeLibvirt, given: string): Answer {
   const within = /^cd (\S+); rm -rf -- (.+)$/.exec(command)
   const node = /^rm -f (\S+\.)\*$/.exec(command)?.[1]
   const emptied = /^rm -rf ([^\s;]+)/.exec(command)?.[1]
+  if (command.startsWith('ip link set dev')) return plugBack(fake, words[4] ?? '')
   if (/^test -[es] /.test(command)) return files.has(last) ? quiet : { exitCode: 1 }
   if (command.startsWith('stat -c %s'))
     return files.has(last) ? `${files.get(last)?.content.length}\n` : { exitCode: 1 }
   if (command.startsWith('qemu-img info')) return JSON.stringify(fake.imageInfo)
-  if (made) files.set(made, { content: Buffer.from(command), mode: 0o644 })
+  if (made) files.set(made, { content: Buffer.from(command), mode: given.startsWith('umask 077') ? 0o600 : 0o644 })
   else if (bundleDisk) files.set(bundleDisk, { content: Buffer.from('pieces'), mode: 0o444 })
   else if (copied) move(copied[1] as string, copied[2] as string)
   else if (moved) move(moved[1] as string, moved[2] as string)

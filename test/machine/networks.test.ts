@@ -121,6 +121,26 @@ test('a bridge of the lab itself is no obstacle', async () => {
   expect(fake.networks.size).toBe(4)
 })
 
+test('one that was renamed is named by both names, and gone it is made anew', async () => {
+  const { fake, host } = bench()
+  await createNetworks(host, lab)
+  const cloud = fake.networks.get('paper-cloud')
+  if (!cloud) throw new Error('no network')
+  const children = cloud.definition.children.map((child) =>
+    child.name === 'name' ? { ...child, text: 'mine' } : child,
+  )
+  fake.networks.delete('paper-cloud')
+  fake.networks.set('mine', { ...cloud, definition: { ...cloud.definition, children } })
+  expect(await refusal(createNetworks(host, lab))).toMatchObject({
+    kind: 'refused',
+    message: expect.stringContaining('libvirt network paper-cloud is called mine now'),
+    cure: expect.stringContaining('virsh net-undefine mine'),
+  })
+  fake.networks.delete('mine')
+  await createNetworks(host, lab)
+  expect(await checkNetworks(host, lab)).toEqual({ done: true })
+})
+
 test('destroy takes all of this lab’s networks, those that the file has lost too, and no other lab’s', async () => {
   const { fake, host } = bench()
   await createNetworks(host, lab)

@@ -62,14 +62,14 @@ test('from nothing to a VM that answers; a second time changes nothing', async (
   expect(await whyOf(open())).toBe('domain paper-edge-1 is not defined')
   await createMachine(open().ctx)
   expect([...fake.files.keys()].sort()).toEqual(whole)
-  expect(fake.files.get('/srv/kedge/paper/edge-1.seed.iso')?.mode).toBe(0o600)
+  for (const file of ['seed.iso', 'qcow2']) expect(fake.files.get(`/srv/kedge/paper/edge-1.${file}`)?.mode).toBe(0o600)
   expect(fake.files.get(base)?.mode).toBe(0o444)
   const { hypervisor } = open()
   const before = hypervisor.commands.length
   expect(await whyOf(open())).toBe('done')
   const asked = hypervisor.commands.slice(before)
-  expect(asked.length).toBe(2)
-  expect(asked.every((command) => /dumpxml|^test/.test(command))).toBe(true)
+  expect(asked.length).toBe(3)
+  expect(asked.every((command) => /dumpxml|^test|domiflist/.test(command))).toBe(true)
 })
 
 test('killed before any of its commands, the next run ends in the same state', async () => {
@@ -148,6 +148,40 @@ test('a running VM gets a NIC plugged in, its seed is renewed under it, and kill
     expect(fake.files.get('/srv/kedge/paper/edge-1.seed.iso')).not.toBe(before)
     expect([...fake.files.keys()].sort()).toEqual(whole)
   }
+})
+
+test('a network that was made again under a running VM: named, and the VM is put back on it', async () => {
+  const { fake, open } = await bench()
+  await createMachine(open().ctx)
+  const network = fake.networks.get('paper-edge-1')
+  const { ctx, hypervisor } = open()
+  await ctx.hypervisor.$`LC_ALL=C virsh -q -c qemu:///system net-destroy paper-edge-1`
+  await ctx.hypervisor.$`LC_ALL=C virsh -q -c qemu:///system net-undefine paper-edge-1`
+  expect(network?.isActive).toBe(false)
+  await createNetworks(ctx.hypervisor, lab)
+  expect(await whyOf(open())).toBe('paper-edge-1: its NIC on edge-1 is plugged in nowhere')
+  await createMachine(open().ctx)
+  expect(hypervisor.commands.filter((command) => command.startsWith('ip link set'))).toHaveLength(1)
+  expect(await whyOf(open())).toBe('done')
+})
+
+test('a VM that was renamed is named by both names, and nothing is made beside it', async () => {
+  const { fake, open } = await bench()
+  await createMachine(open().ctx)
+  const domain = fake.domains.get('paper-edge-1')
+  if (!domain) throw new Error('no domain')
+  const children = domain.definition.children.map((child) =>
+    child.name === 'name' ? { ...child, text: 'mine' } : child,
+  )
+  fake.domains.delete('paper-edge-1')
+  fake.domains.set('mine', { ...domain, definition: { ...domain.definition, children } })
+  const failure = await failureOf(createMachine(open().ctx))
+  expect(failure).toMatchObject({
+    kind: 'refused',
+    message: 'libvirt domain paper-edge-1 is called mine now',
+    cure: expect.stringContaining('virsh domrename mine paper-edge-1'),
+  })
+  expect([...fake.domains.keys()]).toEqual(['mine'])
 })
 
 test('CPUs and memory that differ are reported, and refused with the cure', async () => {

@@ -67,6 +67,17 @@ test('a VM that stopped ends the wait with its console’s last lines', async ()
   expect(slept()).toBe(0)
 })
 
+test('a VM that is paused since its disk finds no room: the cause, and what helps', async () => {
+  const errors: Rule = [/domblkerror paper-edge-1/, 'vda: no space\n']
+  const { failure } = await wait([domain('paused'), console('x\n'), errors], [['true', nobody]])
+  expect(failure).toMatchObject({
+    kind: 'command',
+    message: 'paper-edge-1 is paused: its disk vda: no space',
+    cause: 'the disk of the hypervisor that holds the VMs is full',
+    cure: expect.stringContaining('df -h'),
+  })
+})
+
 test('a panic and a disk that does not boot are told apart', async () => {
   const panic = await wait(
     [domain('running'), console('x\n[ 1.2] Kernel panic - not syncing: VFS\n')],
