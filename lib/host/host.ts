@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream'
 import type { Shell } from 'zx'
 import type { Secret } from './secret.ts'
 
@@ -48,6 +49,13 @@ export type HostBinding = {
 export type Connection = {
   readonly name: string
   bind(binding: HostBinding): Host
+  /** Listens there on a port of 127.0.0.1 that is free, for who runs kedge; only machines over SSH can. */
+  listen?(onStream: OnStream): Promise<Listening>
   /** Ends what still runs and lets the connection go. */
   close(): Promise<void>
 }
+
+/** A connection that was made to the port, and the port that it came from. */
+export type OnStream = (stream: Duplex, fromPort: number) => void
+
+export type Listening = { readonly port: number; close(): void }

@@ -5,6 +5,7 @@ import { createShell } from './shell.ts'
 import { createSshSpawn } from './ssh-command.ts'
 import { createSshFiles } from './ssh-files.ts'
 import { createSshLinks } from './ssh-links.ts'
+import { listenOverSsh } from './ssh-listen.ts'
 import type { SshOptions } from './ssh-target.ts'
 
 export type SshConnection = Connection & {
@@ -24,6 +25,7 @@ export function sshConnection(options: SshOptions): SshConnection {
     name,
     bind: (binding) => ({ name, $: createShell(name, spawn, binding), ...createSshFiles(name, spawn, binding) }),
     openStream: links.openStream,
+    listen: (onStream) => listenOverSsh(options, onStream),
     async close() {
       await endAll()
       links.close()
