@@ -1,6 +1,7 @@
 import type { Event, InstanceId } from '../event/event.ts'
 import { createRecorder } from '../event/recorder.ts'
 import type { Instance } from '../plan/plan.ts'
+import { cleanLine } from '../report/clean-line.ts'
 import { execute } from '../run/execute.ts'
 import type { Terminal } from './command.ts'
 import { exitCodeOf, exitCodes } from './exit-codes.ts'
@@ -31,8 +32,9 @@ export async function lookThrough(
 ): Promise<Look> {
   const verdicts = new Map<InstanceId, Verdict>()
   const note = (event: Event) => {
-    if (event.type === 'task-pending') verdicts.set(event.id, { state: 'pending', why: event.why })
-    else if (event.type === 'task-failed') verdicts.set(event.id, { state: 'unknown', why: event.failure.message })
+    if (event.type === 'task-pending') verdicts.set(event.id, { state: 'pending', why: cleanLine(event.why) })
+    else if (event.type === 'task-failed')
+      verdicts.set(event.id, { state: 'unknown', why: cleanLine(event.failure.message) })
     else if (event.type === 'task-skipped' && event.because === 'already-done')
       verdicts.set(event.id, { state: 'done', why: '' })
   }

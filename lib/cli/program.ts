@@ -1,11 +1,13 @@
 import { CommanderError, Option, Command as Program } from 'commander'
+import { cleanTerminal } from './clean-terminal.ts'
 import type { Command, GlobalOptions, Terminal } from './command.ts'
 import type { CommandEntry } from './command-group.ts'
 import { commands } from './commands/index.ts'
 import { CliError, exitCodeOf, exitCodes } from './exit-codes.ts'
 
 /** Parses the command line, runs the command and returns the exit code. The one place where errors become texts and codes. */
-export async function runProgram(words: readonly string[], terminal: Terminal): Promise<number> {
+export async function runProgram(words: readonly string[], given: Terminal): Promise<number> {
+  const terminal = cleanTerminal(given)
   let exitCode: number = exitCodes.done
   const program = globalOptions(new Program('kedge'))
     .description('Builds a KubeEdge lab from one file.')

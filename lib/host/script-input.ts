@@ -12,7 +12,11 @@ const longBytes = 64 * 1024
  * untouched. A long script comes through stdin as well; `extra` is shell code in front of everything.
  */
 export function stage(command: Command, extra = ''): Staged {
-  const reads = command.secrets.map((secret) => `IFS= read -r -d '' ${variableOf(secret)}; `).join('')
+  // Not exported, even where the environment has that name already or bash was told to export all.
+  const reads = command.secrets
+    .map(variableOf)
+    .map((name) => `IFS= read -r -d '' ${name}; export -n ${name}; `)
+    .join('')
   const script = Buffer.from(`${extra}${reads}${command.script}`)
   const secrets = Buffer.from(command.secrets.map((secret: Secret) => `${reveal(secret)}\0`).join(''))
   if (script.length <= longBytes) return { script: script.toString(), input: secrets }

@@ -16,3 +16,15 @@ export function cleanLine(text: string): string {
   const plain = Bun.stripANSI(text.replace(/[\t\r\n]+/g, ' '))
   return plain.replace(unprintable, '').toWellFormed()
 }
+
+/** A colour or another look of text, which does no more than that. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: of these it lets one through
+const looks = /\u001b\[[0-9;:]*m/
+const obeyed = new RegExp(`${looks.source}|\\r\\n|(?![\\t\\n])${unprintable.source}`, 'g')
+
+/**
+ * Text of several lines as it may go to a terminal: with its line breaks and tabs and, of escape sequences, colours alone. What
+ * else a terminal obeys shows as a replacement character, so that nothing that a node printed can hide or forge a line.
+ */
+export const cleanText = (text: string): string =>
+  text.replace(obeyed, (found) => (looks.test(found) ? found : found === '\r\n' ? '\n' : '\ufffd'))
