@@ -7,6 +7,8 @@ import type { Sshd } from '../host/sshd.ts'
 /** A plain lab whose tasks leave traces: on this machine, and on nodes behind real sshds. */
 export type CrashLab = {
   readonly folder: string
+  /** Where the tasks leave their traces, a folder for each place and the ledger. */
+  readonly work: string
   readonly instances: number
   readonly env: Readonly<Record<string, string>>
   readonly stateFolder: string
@@ -22,7 +24,8 @@ export type CrashLab = {
 /** Every instance of it, once. */
 export const ledgerOf = (lab: { readonly instances: number }): string[] => names(lab.instances - uploads).sort()
 
-const places = ['hypervisor', 'near', 'far'] as const
+/** The nodes, as the lab's file names them. */
+export const places = ['hypervisor', 'near', 'far'] as const
 const perPlace = 22
 const uploads = places.length * 2
 const names = (count: number) => Array.from({ length: count }, (_, index) => nameOf(index))
@@ -50,6 +53,7 @@ export function makeCrashLab(sshds: readonly [Sshd, Sshd]): CrashLab {
   const home = join(folder, 'home')
   mkdirSync(join(home, '.ssh'), { recursive: true })
   mkdirSync(join(folder, 'tasks'))
+  mkdirSync(join(folder, '.kedge/crash'), { recursive: true, mode: 0o700 })
   for (const place of places) mkdirSync(join(work, place), { recursive: true })
   const knownHosts = sshds.map(({ port, hostKeyLine }) => `[127.0.0.1]:${port} ${hostKeyLine}\n`).join('')
   writeFileSync(join(home, '.ssh/known_hosts'), knownHosts)
@@ -78,6 +82,7 @@ export function makeCrashLab(sshds: readonly [Sshd, Sshd]): CrashLab {
 
   return {
     folder,
+    work,
     instances: count + uploads,
     env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', HOME: home },
     stateFolder: join(folder, '.kedge/crash'),

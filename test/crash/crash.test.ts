@@ -1,11 +1,13 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { seededRandom } from '../../lib/cli/seeded-random.ts'
 import { openJournal } from '../../lib/event/journal.ts'
 import { lockLab } from '../../lib/event/lab-lock.ts'
 import { builtBinary } from '../build/binary.ts'
 import { type Sshd, sshdPath, startSshd } from '../host/sshd.ts'
-import { type CrashLab, ledgerOf, makeCrashLab, slow } from './crash-lab.ts'
+import { type CrashLab, ledgerOf, makeCrashLab } from './crash-lab.ts'
+import { arm, drawKillPoint, type KillPoint, type Undisturbed } from './kill-point.ts'
 
 /*
  * kedge is killed at random points, run again, killed again, and at last left alone: what it leaves must be what an
@@ -20,9 +22,8 @@ const isRoot = process.getuid?.() === 0
 const limitSeconds = 120
 
 let sshds: [Sshd, Sshd]
-let undisturbed: { readonly tree: string[]; readonly seconds: number; readonly events: number }
+let undisturbed: Undisturbed & { readonly tree: string[] }
 
-type Kill = { readonly afterEvents: number } | { readonly afterStartOf: string } | { readonly afterSeconds: number }
 type Ending = {
   readonly wasKilled: boolean
   readonly exitCode: number | null
@@ -30,44 +31,40 @@ type Ending = {
   readonly text: string
 }
 
-/** `kedge run all`, ended by SIGKILL at that point if it has not ended before. */
-async function run(lab: CrashLab, kill?: Kill): Promise<Ending> {
-  const child = Bun.spawn([builtBinary(), 'run', 'all', '--json', '--jobs', '12'], {
+const runAll = ['run', 'all', '--json', '--jobs', '12']
+
+/** A kedge in the lab's folder, ended by SIGKILL at that point if it has not ended before. */
+async function kedge(lab: CrashLab, words: readonly string[], point?: KillPoint): Promise<Ending> {
+  const armed = point && arm(point, lab, () => child.exitCode === null && child.kill('SIGKILL'))
+  const child = Bun.spawn([builtBinary(), ...words], {
     cwd: lab.folder,
     env: { ...lab.env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
-  let wasKilled = false
-  const end = () => {
-    if (child.exitCode !== null || child.signalCode !== null) return
-    wasKilled = true
-    child.kill('SIGKILL')
-  }
-  const timer = kill && 'afterSeconds' in kill ? setTimeout(end, kill.afterSeconds * 1000) : undefined
   const stuck = setTimeout(() => child.kill('SIGKILL'), limitSeconds * 1000)
   try {
     let events = 0
     let text = ''
+    let rest = ''
     const decoder = new TextDecoder()
     const errors = new Response(child.stderr).text()
     for await (const chunk of child.stdout) {
-      text += decoder.decode(chunk, { stream: true })
-      events = text.split('\n').length - 1
-      if (kill && 'afterEvents' in kill && events >= kill.afterEvents) end()
-      if (kill && 'afterStartOf' in kill && text.includes(`"task-started","why":"\`grep -qx ${kill.afterStartOf} `))
-        end()
+      const more = decoder.decode(chunk, { stream: true })
+      text += more
+      const lines = (rest + more).split('\n')
+      rest = lines.pop() ?? ''
+      events += lines.length
+      for (const line of lines) armed?.saw(line)
     }
     await child.exited
-    if (process.env.KEDGE_CRASH_TRACE)
-      console.log(JSON.stringify({ kill, events, wasKilled, code: child.exitCode, at: Math.round(performance.now()) }))
     return {
-      wasKilled: wasKilled && child.signalCode === 'SIGKILL',
+      wasKilled: point !== undefined && child.signalCode === 'SIGKILL',
       exitCode: child.exitCode,
       events,
       text: text + (await errors),
     }
   } finally {
-    clearTimeout(timer)
+    armed?.disarm()
     clearTimeout(stuck)
     if (child.exitCode === null) child.kill('SIGKILL')
   }
@@ -77,13 +74,6 @@ async function untilNone(what: () => readonly number[]): Promise<readonly number
   const end = Date.now() + limitSeconds * 1000
   while (what().length > 0 && Date.now() < end) await Bun.sleep(20)
   return what()
-}
-
-function pointOf(): Kill {
-  const kind = random()
-  if (kind < 0.3) return { afterStartOf: slow[Math.floor(random() * slow.length)] as string }
-  if (kind < 0.6) return { afterEvents: 1 + Math.floor(random() * undisturbed.events) }
-  return { afterSeconds: random() * undisturbed.seconds }
 }
 
 /** What must hold after a run that was left alone, whatever happened before it. */
@@ -118,9 +108,10 @@ test.skipIf(!wanted)(
     const calm = makeCrashLab(sshds)
     try {
       const began = performance.now()
-      const ending = await run(calm)
+      const ending = await kedge(calm, runAll)
       if (ending.exitCode !== 0) throw new Error(ending.text)
-      undisturbed = { tree: calm.tree(), seconds: (performance.now() - began) / 1000, events: ending.events }
+      const seconds = (performance.now() - began) / 1000
+      undisturbed = { tree: calm.tree(), seconds, events: ending.events, instances: calm.instances }
       await expectWhole(calm, ending)
       expect(calm.instances).toBeGreaterThanOrEqual(60)
     } finally {
@@ -128,21 +119,45 @@ test.skipIf(!wanted)(
     }
 
     const figures = { kills: 0, labs: 0, leftRunning: 0 }
+    const placed: Record<string, number> = {}
+    const began = performance.now()
+    const noteKill = (lab: CrashLab, where: string) => {
+      figures.kills++
+      placed[where] = (placed[where] ?? 0) + 1
+      if (lab.processes().length > 0) figures.leftRunning++
+      const minutes = ((performance.now() - began) / 60_000).toFixed(1)
+      if (figures.kills % 50 === 0 && figures.kills < kills)
+        console.log(`crash: ${figures.kills} of ${kills} kills after ${minutes} min`)
+    }
+    /** Killed anywhere, run again: it takes nothing of what the tasks made, and ends what still ran. */
+    const killDestroy = async (lab: CrashLab) => {
+      const words = ['destroy', '--yes', ...(random() < 0.5 ? ['--purge'] : [])]
+      const { wasKilled } = await kedge(lab, words, { at: 'time', seconds: random() * 0.2 })
+      if (wasKilled) noteKill(lab, 'destroy')
+      const before = lab.tree()
+      expect(await kedge(lab, words)).toMatchObject({ exitCode: 0 })
+      expect(lab.tree()).toEqual(before)
+      expect(existsSync(lab.stateFolder)).toBe(!words.includes('--purge'))
+    }
     const killAndRepair = async () => {
       const lab = makeCrashLab(sshds)
       figures.labs++
       try {
         const inARow = 1 + Math.floor(random() * 6)
         for (let turn = 0; turn < inARow && figures.kills < kills; turn++) {
-          const { wasKilled } = await run(lab, pointOf())
+          const point = drawKillPoint(random, undisturbed)
+          const { wasKilled } = await kedge(lab, runAll, point)
           if (!wasKilled) break
-          figures.kills++
-          if (lab.processes().length > 0) figures.leftRunning++
+          noteKill(lab, point.at)
           // Now and then everything is to end by itself, with no next run to sweep.
           if (random() < 0.2) expect(await untilNone(lab.processes)).toEqual([])
         }
-        await expectWhole(lab, await run(lab))
+        await expectWhole(lab, await kedge(lab, runAll))
         expect(lab.tree()).toEqual(undisturbed.tree)
+        if (random() < 0.3) {
+          await killDestroy(lab)
+          await expectWhole(lab, await kedge(lab, runAll))
+        }
       } finally {
         await untilNone(lab.processes)
         lab.remove()
@@ -155,7 +170,7 @@ test.skipIf(!wanted)(
     const failed = (await Promise.allSettled([worker(), worker()])).find(({ status }) => status === 'rejected')
     if (failed?.status === 'rejected') throw failed.reason
     console.log(
-      `crash: ${figures.kills} kills in ${figures.labs} labs of ${calm.instances} instances; ${figures.leftRunning} times commands were still running at the kill; an undisturbed run took ${undisturbed.seconds.toFixed(1)} s`,
+      `crash: ${figures.kills} kills in ${figures.labs} labs of ${calm.instances} instances; ${JSON.stringify(placed)}; ${figures.leftRunning} times commands were still running at the kill; an undisturbed run took ${undisturbed.seconds.toFixed(1)} s`,
     )
   },
   Math.max(600_000, kills * 30_000),
