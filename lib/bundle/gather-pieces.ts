@@ -85,6 +85,8 @@ export async function gatherPieces(wanted: readonly Wanted[], gathering: Gatheri
 
   const final = new Map(guessed.map((each, index) => [each, named[index] as Wanted]))
   const pieces = wanted.flatMap((each) => had.get(final.get(each) ?? each) ?? [])
+  const order = [...wanted, ...named]
+  failures.sort((a, b) => order.indexOf(a.wanted) - order.indexOf(b.wanted))
   return { pieces, failures, fetched: [...fetched] }
 }
 

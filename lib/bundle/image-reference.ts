@@ -10,7 +10,8 @@ export type ImageReference = {
 }
 
 /** A first part without a dot or a port is no registry but a name on Docker Hub. */
-const shape = /^(?:([^/@]*[.:][^/@]*|localhost)\/)?([^:@]+)(?::([^:@/]+))?(?:@(sha256:[0-9a-f]{64}))?$/
+const shape =
+  /^(?:([^/@]*[.:][^/@]*|localhost)\/)?([A-Za-z0-9._/-]+)(?::([A-Za-z0-9_.-]+))?(?:@(sha256:[0-9a-f]{64}))?$/
 
 /** In full, also for names as people write them; a name with neither tag nor digest means `latest`. Undefined for what is none. */
 export function parseImageReference(name: string): ImageReference | undefined {

@@ -27,9 +27,11 @@ export async function skopeo({ $ }: Puller, image: string, words: readonly strin
   const said = (/msg="((?:[^"\\]|\\.)*)"/.exec(last)?.[1] ?? last).replaceAll('\\"', '"')
   if (/no space left on device/.test(said))
     throw new TaskError({ kind: 'refused', message: `${image}: no space is left on the disk: ${said}` })
+  // Its own account of where it was looked for says more than the name.
+  const shape = /^Error parsing image name "docker:\/\/([^"]+)": (.*)$/s.exec(said)
   throw new TaskError({
     kind: 'unreachable',
-    message: `${image}: skopeo: ${said.slice(0, 500)}`,
+    message: (shape ? `${shape[1]}: ${shape[2]}` : `${image}: skopeo: ${said}`).slice(0, 500),
     ...(final.test(said) ? { isFinal: true } : {}),
     ...(/x509|certificate/.test(said) ? { cure: 'give its authority with --ca FILE' } : {}),
     ...(/unauthorized|denied/.test(said) ? { cure: 'log in with: skopeo login REGISTRY' } : {}),
