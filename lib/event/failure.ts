@@ -5,6 +5,8 @@ export type Failure = {
   readonly message: string
   /** Set where waiting cures nothing although it does for others of this kind: a login that was refused, say. */
   readonly isFinal?: true
+  /** The machine where it happened, where that is another than the instance's node. */
+  readonly host?: string
   readonly command?: string
   readonly exitCode?: number
   readonly signal?: string

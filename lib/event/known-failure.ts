@@ -41,11 +41,15 @@ export function knownFailure(lines: readonly string[], node: string): KnownFailu
 export const signaturesOf = (line: string): readonly Signature[] =>
   signatures.filter((signature) => catchIn(signature, [line]) !== undefined)
 
-/** The failure with cause and cure where its last lines or its message are known; one that has a cause keeps it. */
-export function withKnownCause(failure: Failure, node: string): Failure {
+/**
+ * The failure with cause and cure where its last lines or its message are known; one that has a cause keeps it. `node` is
+ * the instance's, which often has things done on another machine: a disk that is full may be the hypervisor's.
+ */
+export function withKnownCause({ host = '', ...rest }: Failure, node: string): Failure {
+  const failure: Failure = host === '' || host === node ? rest : { ...rest, host }
   const isAboutOutput = failure.kind === 'command' || failure.kind === 'timeout' || failure.kind === 'still-pending'
   if (!isAboutOutput || failure.cause) return failure
-  const known = knownFailure([...(failure.lastLines ?? []), failure.message], node)
+  const known = knownFailure([...(failure.lastLines ?? []), failure.message], failure.host ?? node)
   return known ? { ...failure, cause: known.cause, cure: failure.cure ?? known.cure } : failure
 }
 

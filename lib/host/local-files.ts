@@ -120,7 +120,7 @@ function fileFailure(error: unknown): unknown {
   const { code, message } = error as NodeJS.ErrnoException
   // An abort has a code as well, which is a number.
   return error instanceof Error && String(code).startsWith('E') && !(error instanceof TaskError)
-    ? new TaskError({ kind: 'command', message }, { cause: error })
+    ? new TaskError({ kind: 'command', message, host: 'hypervisor' }, { cause: error })
     : error
 }
 

@@ -45,6 +45,7 @@ function failureOfCommand(output: ProcessOutput): Failure {
   const known = failedCommands.get(output)
   const command = known?.shown ?? ''
   const facts = {
+    ...(known ? { host: known.host } : {}),
     ...(command ? { command } : {}),
     ...(output.exitCode === null ? {} : { exitCode: output.exitCode }),
     ...(output.signal === null ? {} : { signal: output.signal }),

@@ -140,10 +140,11 @@ async function checkRunCheck(
 // A check may quote what it found.
 const whyOf = (check: Check) => (check.done ? 'forced' : mask(check.why))
 
-function timeoutFailure(instance: Instance, { command, lastLines, cause, cure }: Failure): Failure {
+function timeoutFailure(instance: Instance, { host, command, lastLines, cause, cure }: Failure): Failure {
   return {
     kind: 'timeout',
     message: `not done within its timeout of ${instance.timeoutSeconds} s`,
+    ...(host ? { host } : {}),
     ...(command ? { command } : {}),
     ...(lastLines ? { lastLines } : {}),
     ...(cause ? { cause } : {}),

@@ -86,6 +86,20 @@ describe('a failure', () => {
     })
     expect(withKnownCause({ ...failure, cure: 'type this' }, 'edge-1').cure).toBe('type this')
   })
+  test('is told of the machine where it happened, which is named where it is another than the node', () => {
+    const full: Failure = { kind: 'command', message: 'write: No space left on device', host: 'hypervisor' }
+    expect(withKnownCause(full, 'edge-1')).toMatchObject({
+      host: 'hypervisor',
+      cause: expect.stringContaining('a disk of hypervisor is full'),
+      cure: 'kedge ssh hypervisor -- df -h',
+    })
+    expect(withKnownCause({ ...full, host: 'edge-1' }, 'edge-1')).toEqual({
+      kind: 'command',
+      message: full.message,
+      cause: expect.stringContaining('a disk of edge-1 is full'),
+      cure: 'kedge ssh edge-1 -- df -h',
+    })
+  })
   test('that is none of a program’s stays as it is', () => {
     for (const kind of ['unreachable', 'refused', 'bundle', 'bug'] as const) {
       expect(withKnownCause({ ...failure, kind }, 'edge-1')).toEqual({ ...failure, kind })
