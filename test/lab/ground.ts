@@ -5,10 +5,10 @@ import { accelerator } from './accelerator.ts'
 import { type BundleVersions, makeBundle } from './bundle.ts'
 import { image } from './image.ts'
 import type { Lab } from './lab.ts'
-import { labFile } from './lab-file.ts'
+import { type LabFileOptions, labFile } from './lab-file.ts'
 import { type Libvirtd, startLibvirtd, stopLibvirtd } from './libvirtd.ts'
 import { createNamespace, removeNamespace } from './namespace.ts'
-import { installHostPackages } from './packages.ts'
+import { installHostPackages, vmPackages } from './packages.ts'
 import { phase } from './progress.ts'
 import { $ } from './shell.ts'
 
@@ -24,14 +24,20 @@ const marker = (lab: Lab) => join(lab.folder, 'kedge-lab')
 export const labFilePath = (lab: Lab): string => join(lab.folder, 'kedge.config.yaml')
 
 /** `KEDGE_KUBERNETES` and `KEDGE_KUBEEDGE`: the versions of what `KEDGE_BUNDLE` holds; for stand-ins any pair that fits. */
-export const versionsFrom = (environment: Readonly<Record<string, string | undefined>>): BundleVersions => ({
+export const versionsFrom = (environment: Environment): BundleVersions => ({
   kubernetes: environment.KEDGE_KUBERNETES ?? '1.32.10',
   kubeedge: environment.KEDGE_KUBEEDGE ?? '1.23.1',
 })
 
-/** Brings up all that a kedge run needs on this machine, or finds it up. */
-export async function up(lab: Lab, environment = process.env): Promise<Ground> {
-  await phase('packages of this machine', installHostPackages)
+type Environment = Readonly<Record<string, string | undefined>>
+
+/** Brings up all that a kedge run needs on this machine, or finds it up. `text` writes the lab file. */
+export async function up(
+  lab: Lab,
+  environment: Environment = process.env,
+  text: (options: LabFileOptions) => string = labFile,
+): Promise<Ground> {
+  await phase('packages of this machine', () => installHostPackages(vmPackages))
   await claimFolder(lab)
   const made = await image(lab.cache)
   const versions = versionsFrom(environment)
@@ -43,7 +49,7 @@ export async function up(lab: Lab, environment = process.env): Promise<Ground> {
   })
   const storage = join(lab.folder, 'storage')
   await mkdir(storage, { recursive: true })
-  await writeFile(labFilePath(lab), labFile({ lab: 'kedge-lab', uri, accelerator: runsOn, storage, ...versions }))
+  await writeFile(labFilePath(lab), text({ lab: 'kedge-lab', uri, accelerator: runsOn, storage, ...versions }))
   return { uri, folder: lab.folder }
 }
 
@@ -56,11 +62,18 @@ export async function standing(lab: Lab): Promise<Ground> {
 
 /** Removes everything but the cache. Works from what is on disk, after any crash, and when there is nothing. */
 export async function down(lab: Lab): Promise<void> {
-  // Only what `up` made is removed: KEDGE_LAB_WORK may be anybody's folder by mistake.
-  const isOurs = existsSync(marker(lab))
+  const remove = claimed(lab)
   await stopLibvirtd(libvirtdOf(lab))
   await removeNamespace(lab.name)
-  if (isOurs) await rm(lab.folder, { recursive: true, force: true })
+  await remove()
+}
+
+/** Removes the lab's folder, if `claimFolder` had made it when this was asked: KEDGE_LAB_WORK may be anybody's by mistake. */
+export function claimed(lab: Lab): () => Promise<void> {
+  const isOurs = existsSync(marker(lab))
+  return async () => {
+    if (isOurs) await rm(lab.folder, { recursive: true, force: true })
+  }
 }
 
 /** A folder of the lab's own, which the qemu user can walk into. */

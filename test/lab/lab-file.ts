@@ -13,6 +13,14 @@ export type LabFileOptions = {
   readonly thirdEdge?: boolean
 }
 
+/** The paper's LANs, and the one that kedge comes over. */
+export const labNetworks = `networks:
+  management: { cidr: 192.168.22.0/24, management: true }
+  cloud:      { cidr: 192.168.23.0/24 }
+  edge-1:     { cidr: 192.168.24.0/30 }
+  edge-2:     { cidr: 192.168.24.8/30 }
+`
+
 /** The small reference lab: the paper's LANs and addresses, machines as small as kubeadm allows. */
 export const labFile = ({
   lab,
@@ -32,12 +40,7 @@ hypervisor:
   accelerator: ${accelerator}
   storage: ${storage}
 
-networks:
-  management: { cidr: 192.168.22.0/24, management: true }
-  cloud:      { cidr: 192.168.23.0/24 }
-  edge-1:     { cidr: 192.168.24.0/30 }
-  edge-2:     { cidr: 192.168.24.8/30 }
-
+${labNetworks}
 # One CPU where kubeadm lets it be: emulated ones wait for each other.
 machine: { image: base, cpus: 1, memory: 1GiB, disk: ${imageDiskGiB}GiB }
 

@@ -2,16 +2,13 @@ import { readFile } from 'node:fs/promises'
 import { say } from './progress.ts'
 import { $ } from './shell.ts'
 
-/** What each package of the host is there for. */
-export const hostPackages: Readonly<Record<string, string>> = {
-  'qemu-system-x86': 'runs the VMs',
+/** Packages of this machine, each with what it is there for. */
+export type HostPackages = Readonly<Record<string, string>>
+
+/** What any lab takes: the image of its nodes, which is built here, a network of its own, a way into the nodes. */
+const common: HostPackages = {
   'qemu-utils': 'qemu-img',
-  'libvirt-daemon-system': 'libvirtd and virtlogd',
-  'libvirt-clients': 'virsh',
-  'dnsmasq-base': 'libvirt refuses networks with an address without it',
-  iptables: "libvirt's rules for its networks",
-  tini: 'reaps what libvirtd leaves behind where PID 1 does not',
-  mmdebstrap: 'builds the root file system of the VMs',
+  mmdebstrap: 'builds the root file system of the nodes',
   'apt-utils': 'apt-ftparchive, for the package index of the bundle',
   e2fsprogs: 'mke2fs and debugfs, for the VM image',
   dosfstools: 'mkfs.fat, for the boot partition and for seeds',
@@ -21,9 +18,21 @@ export const hostPackages: Readonly<Record<string, string>> = {
   fdisk: 'sfdisk',
   cpio: 'the initial RAM disk',
   iproute2: 'network namespaces',
-  'openssh-client': 'the way into the VMs that does not lead through kedge',
-  procps: 'ps, for people who look around',
+  'openssh-client': 'the way into the nodes that does not lead through kedge',
+  procps: 'pgrep, and ps for people who look around',
 }
+
+export const vmPackages: HostPackages = {
+  ...common,
+  'qemu-system-x86': 'runs the VMs',
+  'libvirt-daemon-system': 'libvirtd and virtlogd',
+  'libvirt-clients': 'virsh',
+  'dnsmasq-base': 'libvirt refuses networks with an address without it',
+  iptables: "libvirt's rules for its networks",
+  tini: 'reaps what libvirtd leaves behind where PID 1 does not',
+}
+
+export const containerPackages: HostPackages = { ...common, 'systemd-container': 'runs the containers' }
 
 export type Distribution = { readonly id: 'debian' | 'ubuntu'; readonly codename: string }
 
@@ -46,11 +55,11 @@ export async function distribution(): Promise<Distribution> {
 }
 
 /** Installs what is missing, and nothing else: no upgrade, no recommended extras, no service started. */
-export async function installHostPackages(more: readonly string[] = []): Promise<void> {
+export async function installHostPackages(wanted: HostPackages): Promise<void> {
   await distribution()
-  const missing = await missingOf([...Object.keys(hostPackages), ...more])
+  const missing = await missingOf(Object.keys(wanted))
   if (missing.length === 0) return
-  say(`installing ${missing.map((name) => `${name} (${hostPackages[name] ?? 'for containers'})`).join(', ')}`)
+  say(`installing ${missing.map((name) => `${name} (${wanted[name]})`).join(', ')}`)
   const install = () =>
     withoutServices(() => $({ env: quietApt })`apt-get install -y -q --no-install-recommends ${missing}`.nothrow())
   // Without lists, or with lists from last month, the first attempt fails: then they are fetched, and only then.

@@ -1,11 +1,10 @@
-import { existsSync } from 'node:fs'
-import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { makeBundle } from '../bundle.ts'
-import { claimFolder, labFilePath, versionsFrom } from '../ground.ts'
+import { claimed, claimFolder, labFilePath, versionsFrom } from '../ground.ts'
 import { image } from '../image.ts'
 import type { Lab } from '../lab.ts'
-import { installHostPackages } from '../packages.ts'
+import { containerPackages, installHostPackages } from '../packages.ts'
 import { phase } from '../progress.ts'
 import { bootContainers, homeOf, keyOf, removeContainers } from './containers.ts'
 import { containerLabFile, containers, gateway } from './lab-file.ts'
@@ -20,7 +19,7 @@ const choicesFrom = (environment: Readonly<Record<string, string | undefined>>) 
 
 /** Brings up the reference lab as system containers: nodes in seconds, at the machine's own speed. */
 export async function up(lab: Lab, environment = process.env): Promise<void> {
-  await phase('packages of this machine', () => installHostPackages(['systemd-container']))
+  await phase('packages of this machine', () => installHostPackages(containerPackages))
   await claimFolder(lab)
   const made = await image(lab.cache)
   const root = await rootTree(made, lab.cache)
@@ -36,7 +35,7 @@ export async function up(lab: Lab, environment = process.env): Promise<void> {
 
 /** Removes everything but the cache. */
 export async function down(lab: Lab): Promise<void> {
-  const isOurs = existsSync(join(lab.folder, 'kedge-lab'))
+  const remove = claimed(lab)
   await removeContainers(lab)
-  if (isOurs) await rm(lab.folder, { recursive: true, force: true })
+  await remove()
 }

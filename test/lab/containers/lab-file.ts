@@ -1,3 +1,4 @@
+import { labNetworks } from '../lab-file.ts'
 import type { Container } from './containers.ts'
 
 export type ContainerLabOptions = {
@@ -56,12 +57,7 @@ export function containerLabFile(lab: string, key: string, options: ContainerLab
   return `version: 1
 lab: ${lab}
 
-networks:
-  management: { cidr: 192.168.22.0/24, management: true }
-  cloud:      { cidr: 192.168.23.0/24 }
-  edge-1:     { cidr: 192.168.24.0/30 }
-  edge-2:     { cidr: 192.168.24.8/30 }
-
+${labNetworks}
 nodes:
 ${nodes.join('\n')}
 
