@@ -7,8 +7,9 @@ import { noteSums, notesFolder, sumsOf } from './program-sums.ts'
 export const piecesFolder = '/var/lib/kedge/pieces'
 
 /** Where a VM mounts the bundle's disk, read-only. */
-const diskFolder = '/run/kedge/bundle'
-const disk = '/dev/disk/by-id/virtio-kedge-bundle'
+export const bundleMount = '/run/kedge/bundle'
+/** The disk itself, as udev names it by its serial number. */
+export const bundleDevice = '/dev/disk/by-id/virtio-kedge-bundle'
 
 /** For `put`: the part of its file that a piece is. */
 export const rangeOf = ({ offset, sizeBytes }: Asset): Pick<PutOptions, 'range'> =>
@@ -23,10 +24,13 @@ const pathOnNode = (asset: Asset) => `${piecesFolder}/${asset.sha256}`
 const findPieces = [
   'bash',
   '-c',
-  `if [ -e ${disk} ] && ! mountpoint -q ${diskFolder}; then mkdir -p ${diskFolder}; mount -o ro ${disk} ${diskFolder}; fi
+  `if [ -e ${bundleDevice} ] && ! mountpoint -q ${bundleMount}; then
+  mkdir -p ${bundleMount}
+  mount -o ro ${bundleDevice} ${bundleMount} || mountpoint -q ${bundleMount}
+fi
 for piece in "$@"; do
   if [ -e ${piecesFolder}/$piece ]; then echo ${piecesFolder}/$piece
-  elif [ -e ${diskFolder}/$piece ]; then echo ${diskFolder}/$piece; fi
+  elif [ -e ${bundleMount}/$piece ]; then echo ${bundleMount}/$piece; fi
 done`,
   'kedge',
 ]
@@ -37,14 +41,21 @@ done`,
  */
 export async function deliverAll(ctx: TaskContext, assets: readonly Asset[]): Promise<ReadonlyMap<string, string>> {
   if (assets.length === 0) return new Map()
-  const found = await ctx.$`${findPieces} ${assets.map(({ sha256 }) => sha256)}`
-  const paths = new Map(linesOf(found).map((path) => [path.slice(path.lastIndexOf('/') + 1), path]))
+  const paths = await pathsOnNode(ctx, assets)
+  const isMissing = ({ sha256 }: Asset) => !paths.has(sha256)
+  if (assets.some(isMissing) && (await ctx.attachBundle()))
+    for (const [sum, path] of await pathsOnNode(ctx, assets)) paths.set(sum, path)
   for (const asset of assets) {
-    if (paths.has(asset.sha256)) continue
+    if (!isMissing(asset)) continue
     await send(ctx, asset)
     paths.set(asset.sha256, pathOnNode(asset))
   }
   return paths
+}
+
+async function pathsOnNode(ctx: TaskContext, assets: readonly Asset[]): Promise<Map<string, string>> {
+  const found = await ctx.$`${findPieces} ${assets.map(({ sha256 }) => sha256)}`
+  return new Map(linesOf(found).map((path) => [path.slice(path.lastIndexOf('/') + 1), path]))
 }
 
 /** Where one piece lies on the node, after bringing it there if need be. */

@@ -49,6 +49,28 @@ export async function writeBundleFile(
   }
 }
 
+/** Where everything lies in a bundle that is one file. */
+export type BundleLayout<P extends PieceSource> = {
+  readonly head: Uint8Array
+  /** The manifest; it comes right behind the head. */
+  readonly text: Uint8Array
+  /** Each content once. */
+  readonly placed: readonly { readonly piece: P; readonly offsetBytes: number }[]
+  readonly sizeBytes: number
+}
+
+export function layoutBundle<P extends PieceSource>(pieces: readonly P[], manifest: string): BundleLayout<P> {
+  const text = new TextEncoder().encode(manifest)
+  const once = [...new Map(pieces.map((piece) => [piece.sha256, piece])).values()]
+  const first = { name: manifestName, sizeBytes: text.length }
+  const { head, files, sizeBytes } = layoutImage(bundleLabel, [
+    first,
+    ...once.map(({ sha256, sizeBytes }) => ({ name: sha256, sizeBytes })),
+  ])
+  const placed = once.map((piece, index) => ({ piece, offsetBytes: files[index + 1]?.offsetBytes as number }))
+  return { head, text, placed, sizeBytes }
+}
+
 /** Writes the same into an open file from `position` on, and returns how many bytes it takes. */
 export async function writeBundle(
   pieces: readonly PieceSource[],
@@ -57,13 +79,7 @@ export async function writeBundle(
   position: number,
   { signal, onProgress }: WriteOptions = {},
 ): Promise<number> {
-  const text = new TextEncoder().encode(manifest)
-  const once = [...new Map(pieces.map((piece) => [piece.sha256, piece])).values()]
-  const files = [
-    { name: manifestName, sizeBytes: text.length },
-    ...once.map((piece) => ({ name: piece.sha256, sizeBytes: piece.sizeBytes, piece })),
-  ]
-  const { head, files: placed, sizeBytes } = layoutImage(bundleLabel, files)
+  const { head, text, placed, sizeBytes } = layoutBundle(pieces, manifest)
   // What is not written below reads as zeros, and takes no room on most file systems.
   await file.truncate(position + sizeBytes)
   let written = 0
@@ -71,11 +87,9 @@ export async function writeBundle(
     written += bytes
     onProgress?.(written, totalBytes)
   }
-  const totalBytes = once.reduce((sum, piece) => sum + piece.sizeBytes, 0)
-  for (const { file: entry, offsetBytes } of placed) {
-    if ('piece' in entry) await copyPiece(entry.piece, file, position + offsetBytes, report, signal)
-    else await writeAll(file, text, position + offsetBytes)
-  }
+  const totalBytes = placed.reduce((sum, { piece }) => sum + piece.sizeBytes, 0)
+  await writeAll(file, text, position + head.length)
+  for (const { piece, offsetBytes } of placed) await copyPiece(piece, file, position + offsetBytes, report, signal)
   // By its head a bundle is known: until all the rest is on disk there is none.
   await file.sync()
   await writeAll(file, head, position)

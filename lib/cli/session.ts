@@ -42,6 +42,7 @@ export async function openSession(
     topology,
     connection: connections.to,
     bundle: bundleOf(topology),
+    attachBundle: async (ctx) => (await import('../machine/attach-bundle.ts')).attachBundle(ctx),
     secret: vault.secret,
     stateFolder,
     sleep,

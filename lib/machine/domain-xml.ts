@@ -1,4 +1,5 @@
 import type { Machine, Node } from '../topology/topology.ts'
+import type { BundleDisk } from './bundle-disk.ts'
 import { libvirtName, macAddress, stableUuid } from './names.ts'
 import { ownerMetadata } from './ownership.ts'
 import type { MachineFiles } from './storage.ts'
@@ -10,8 +11,8 @@ export type DomainSpec = {
   readonly node: Node
   readonly machine: Extract<Machine, { kind: 'vm' }>
   readonly files: MachineFiles
-  /** Path of the bundle's disk, where there is one. */
-  readonly bundleDisk?: string
+  /** The bundle, where there is one for VMs. */
+  readonly bundleDisk?: BundleDisk
   readonly accelerator: 'kvm' | 'tcg'
   /** As `uname -m` says it. */
   readonly architecture: 'x86_64' | 'aarch64'
@@ -73,14 +74,26 @@ function platform({ architecture, accelerator }: DomainSpec): XmlElement[] {
 }
 
 /** By which the guest finds the bundle's disk: `/dev/disk/by-id/virtio-kedge-bundle`. */
-const bundleSerial = xml('serial', {}, 'kedge-bundle')
+export const bundleSerial = 'kedge-bundle'
+
+/** The bundle as a disk; also what is attached to a VM that lacks it. */
+export function bundleDiskXml({ path, slice }: BundleDisk, target: string): XmlElement {
+  const part = slice && xml('slice', { type: 'storage', offset: slice.offset, size: slice.sizeBytes })
+  const source = xml('source', { file: path }, [
+    ...(part ? [xml('slices', {}, [part])] : []),
+    // The file is its owner's: libvirt would give it to the qemu user, and not give it back.
+    xml('seclabel', { model: 'dac', relabel: 'no' }),
+  ])
+  const about = [xml('serial', {}, bundleSerial), xml('readonly'), xml('shareable')]
+  return disk(source, 'raw', target, about)
+}
 
 function devices({ lab, node, files, bundleDisk }: DomainSpec): XmlElement[] {
   return [
-    disk(files.disk, 'qcow2', 'vda', []),
+    disk(file(files.disk), 'qcow2', 'vda', []),
     // A virtio disk and no CD-ROM: kernels made for clouds have no driver for q35's SATA controller.
-    disk(files.seed, 'raw', 'vdb', [xml('readonly')]),
-    ...(bundleDisk ? [disk(bundleDisk, 'raw', 'vdc', [bundleSerial, xml('readonly'), xml('shareable')])] : []),
+    disk(file(files.seed), 'raw', 'vdb', [xml('readonly')]),
+    ...(bundleDisk ? [bundleDiskXml(bundleDisk, 'vdc')] : []),
     xml('controller', { type: 'usb', model: 'none' }),
     ...pciPorts(node.networks.length + (bundleDisk ? 1 : 0)),
     ...node.networks.map(({ network }) => interfaceXml(lab, node.name, network)),
@@ -92,7 +105,9 @@ function devices({ lab, node, files, bundleDisk }: DomainSpec): XmlElement[] {
   ]
 }
 
-const disk = (path: string, format: 'qcow2' | 'raw', target: string, more: readonly XmlElement[]): XmlElement =>
+const file = (path: string) => xml('source', { file: path })
+
+const disk = (source: XmlElement, format: 'qcow2' | 'raw', target: string, more: readonly XmlElement[]): XmlElement =>
   xml('disk', { type: 'file', device: 'disk' }, [
     // The host's cache with the guest's flushes honoured: a power loss costs no more than on bare metal.
     xml('driver', {
@@ -101,7 +116,7 @@ const disk = (path: string, format: 'qcow2' | 'raw', target: string, more: reado
       cache: 'writeback',
       ...(format === 'qcow2' ? { discard: 'unmap' } : {}),
     }),
-    xml('source', { file: path }),
+    source,
     xml('target', { dev: target, bus: 'virtio' }),
     ...more,
   ])

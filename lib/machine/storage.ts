@@ -27,12 +27,15 @@ export function machineFiles(topology: Topology, node: string): MachineFiles {
 export const baseImagePath = (topology: Topology, sha256: string): string =>
   `${topology.hypervisor.storage}/base-${sha256.slice(0, 16)}.qcow2`
 
+/** The bundle for VMs: an image of its folder, another name of its file, or a copy of that; with what a killed run left of one. */
+export const isBundleImage = (name: string): boolean => /^bundle-[0-9a-f]{16}\.img(\.new|\.pieces)?$/.test(name)
+
 /**
  * Whether kedge made what lies under this name in a lab's folder: what VMs of these nodes have (`<node>.…`, overlays of
  * snapshots among it), the bundle's disk, and what a killed run had not finished. Anything else there is somebody else's.
  */
 export function isMadeByKedge(name: string, nodes: ReadonlySet<string>): boolean {
-  if (/^(incoming|\.kedge-[0-9a-f]{12}|bundle-[0-9a-f]{16}\.img(\.new|\.pieces)?)$/.test(name)) return true
+  if (isBundleImage(name) || /^(incoming|\.kedge-[0-9a-f]{12})$/.test(name)) return true
   const dot = name.indexOf('.')
   return dot > 0 && nodes.has(name.slice(0, dot))
 }

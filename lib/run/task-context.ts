@@ -12,6 +12,8 @@ export type Surroundings = {
   connection(node: Node): Connection
   /** Throws a TaskError of kind `bundle` where the lab has none. */
   bundle(): Bundle
+  /** What `TaskContext.attachBundle` does; without it pieces are sent. */
+  attachBundle?(ctx: TaskContext): Promise<boolean>
   secret(value: string): Secret
   readonly stateFolder: string
   sleep(seconds: number, signal: AbortSignal): Promise<void>
@@ -52,7 +54,7 @@ function taskContext(
     bound.set(target.name, host)
     return host
   }
-  return {
+  const ctx: TaskContext = {
     node,
     topology,
     get $() {
@@ -68,6 +70,7 @@ function taskContext(
     afterwards: (target) => bind(target, later(binding.signal, afterwardsSeconds)),
     asset: (name) => surroundings.bundle().asset(name, node.architecture),
     assets: (kind) => surroundings.bundle().assets(kind, node.architecture),
+    attachBundle: async () => (await surroundings.attachBundle?.(ctx)) ?? false,
     secret: surroundings.secret,
     // What a program printed may stand in a note, and a program may print its token.
     say: (text) => binding.onOutput('note', mask(text)),
@@ -75,6 +78,7 @@ function taskContext(
     sleep: (seconds) => surroundings.sleep(seconds, binding.signal),
     signal: binding.signal,
   }
+  return ctx
 }
 
 /** Less than what a stopped task is given to let go. */

@@ -58,6 +58,8 @@ export type TaskContext = {
   asset(name: string): Asset
   /** Every piece of a kind, for this node's architecture. */
   assets(kind: Asset['kind']): readonly Asset[]
+  /** Puts the bundle into the node's VM as a disk, if it is not there yet; false where that cannot be, and pieces are sent. */
+  attachBundle(): Promise<boolean>
   /** Raw on the wire, `***` everywhere else. */
   secret(value: string): Secret
   /** A line for the log and the progress display. */

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'bun:test'
 import { appendFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { openBundle } from '../../lib/bundle/bundle.ts'
-import { deliver, forget, installPrograms, missingPrograms } from '../../lib/bundle/deliver.ts'
+import { deliver, deliverAll, forget, installPrograms, missingPrograms } from '../../lib/bundle/deliver.ts'
 import { manifestOfFile, writeBundleFile } from '../../lib/bundle/write-bundle-file.ts'
 import { localConnection } from '../../lib/host/local.ts'
 import { failureOf, sceneOn } from '../tasks/context.ts'
@@ -89,6 +89,19 @@ test('a piece that changed since the manifest was made gets no name on the node'
   expect([...host('edge-1').files.keys()]).toEqual([])
 })
 
+test('a VM that lacks a piece gets the bundle attached, and only what is not on it is sent', async () => {
+  const onDisk = `/run/kedge/bundle/${sha256('keadm')}`
+  const answers = ['', `${onDisk}\n`]
+  const { ctx, steps } = sceneOn('edge-1', { rules: { 'edge-1': [[/ kedge /, answers]] } })
+  let asked = 0
+  const withDisk = { ...ctx, $: ctx.$, host: ctx.host, attachBundle: async () => ++asked > 0 }
+  const paths = await deliverAll(withDisk, [ctx.asset('keadm'), ctx.asset('crictl')])
+  expect(paths.get(sha256('keadm'))).toBe(onDisk)
+  expect(paths.get(sha256('crictl'))).toBe(delivered('crictl'))
+  expect(asked).toBe(1)
+  expect(steps.filter((step) => step.startsWith('edge-1$ put'))).toEqual([`edge-1$ put ${delivered('crictl')}`])
+})
+
 test('an empty piece is sent without arithmetic on nothing', async () => {
   const bundle = makeBundle([{ name: 'empty', content: '' }])
   const { ctx, said } = sceneOn('edge-1', { bundle, rules: { 'edge-1': [noPieces] } })
@@ -103,7 +116,7 @@ test('a large piece is told of in steps of a fifth at least', async () => {
     for (let sent = 1; sent <= 100; sent++) options.onProgress(sent, 100)
   }
   const { ctx } = sceneOn('edge-1', { rules: { 'edge-1': [noPieces] } })
-  const fake = { $: ctx.$, host: { put }, say: (text: string) => void said.push(text) }
+  const fake = { $: ctx.$, host: { put }, attachBundle: async () => false, say: (text: string) => void said.push(text) }
   await deliver(fake as never, asset as never)
   expect(said.slice(1)).toEqual([20, 40, 60, 80, 100].map((percent) => `sending base: ${percent} %`))
 })

@@ -1,8 +1,8 @@
 import { expect, test } from 'bun:test'
 import { compareDomain } from '../../lib/machine/domain-state.ts'
-import { type DomainSpec, domainXml } from '../../lib/machine/domain-xml.ts'
+import { bundleDiskXml, type DomainSpec, domainXml } from '../../lib/machine/domain-xml.ts'
 import { machineFiles } from '../../lib/machine/storage.ts'
-import { parseXml, type XmlElement } from '../../lib/machine/xml.ts'
+import { formatXml, parseXml, type XmlElement } from '../../lib/machine/xml.ts'
 import type { Machine } from '../../lib/topology/topology.ts'
 import { expectGolden } from './expect-golden.ts'
 import { lab, nodeOf } from './lab-for-tests.ts'
@@ -30,6 +30,12 @@ test('a VM on KVM, an emulated one with NICs in the order of the file, one for A
   const master = { node: nodeOf(lab, 'master'), files: machineFiles(lab, 'master') }
   await expectGolden('domain-tcg.xml', domainXml(spec({ ...master, accelerator: 'tcg' })))
   await expectGolden('domain-arm64.xml', domainXml(spec({ architecture: 'aarch64' })))
+})
+
+test('the bundle is a disk of its own: a file as it is, or a part of a pack', async () => {
+  const slice = { offset: 118_489_088, sizeBytes: 1_288_490_496 }
+  await expectGolden('domain-bundle.xml', domainXml(spec({ bundleDisk: { path: '/home/me/kedge.bundle' } })))
+  await expectGolden('bundle-in-pack.xml', formatXml(bundleDiskXml({ path: '/home/me/kedge-lab', slice }, 'vdd')))
 })
 
 test('nothing from the file can break out of its place', () => {

@@ -5,6 +5,8 @@ import { find, findAll, formatXml, parseXml, type XmlElement } from '../../lib/m
 /** `keeps` is what libvirt will not forget without being told to: `managed-save`, `snapshots-metadata`, `nvram`. */
 type Domain = {
   definition: XmlElement
+  /** What runs, where that differs from the definition. */
+  live?: XmlElement
   state: string
   keeps?: readonly string[]
   isTransient?: boolean
@@ -68,10 +70,11 @@ function answerTo(fake: FakeLibvirt, { command, input }: ScriptedCommand): Answe
 
 function answerVirsh(fake: FakeLibvirt, command: string, input: string): Answer {
   const [verb = '', name = '', ...rest] = command.split(/[ ;]+/)
-  const domain = byNameOrUuid(fake.domains, verb === 'dumpxml' ? (rest[0] ?? '') : name)
+  const domain = byNameOrUuid(fake.domains, verb === 'dumpxml' ? (rest[0] ?? name) : name)
   const network = byNameOrUuid(fake.networks, verb === 'net-dumpxml' ? (rest[0] ?? '') : name)
   switch (verb) {
     case 'dumpxml':
+      if (domain && name !== '--inactive') return formatXml(domain.live ?? domain.definition)
       return domain ? domainText(domain) : missing('domain', rest[0] ?? '')
     case 'net-dumpxml':
       return network ? networkText(network) : missing('network', rest[0] ?? '')
@@ -172,6 +175,7 @@ function changeDomain(
   else if (verb === 'destroy') {
     if (domain.state === 'shut off') return { stderr: 'error: domain is not running', exitCode: 1 }
     domain.state = 'shut off'
+    delete domain.live
     if (domain.isTransient) fake.domains.delete(name)
   } else if (verb === 'undefine') {
     const kept = (domain.keeps ?? []).filter((thing) => !options.includes(`--${thing}`))
@@ -180,13 +184,35 @@ function changeDomain(
     if (domain.state === 'shut off') fake.domains.delete(name)
     else domain.isTransient = true
   } else if (verb === 'attach-device') {
-    const { definition } = domain
-    const children = definition.children.map((child) =>
-      child.name === 'devices' ? { ...child, children: [...child.children, ...parseXml(input)] } : child,
-    )
-    domain.definition = { ...definition, children }
+    changeDevices(domain, options, (devices) => [...devices, ...parseXml(input)])
+  } else if (verb === 'detach-disk') {
+    const isIt = (device: XmlElement) => find(device, ['target'])?.attributes.dev === options[0]
+    let found = false
+    changeDevices(domain, options, (devices) => {
+      found ||= devices.some(isIt)
+      return devices.filter((device) => !isIt(device))
+    })
+    if (!found) return { stderr: 'error: No disk found', exitCode: 1 }
   } else throw new Error(`The fake libvirt does not know: ${verb}`)
   return quiet
+}
+
+/** Of the VM that runs with `--live`, of its definition with `--config`. */
+function changeDevices(
+  domain: Domain,
+  options: readonly string[],
+  change: (devices: readonly XmlElement[]) => readonly XmlElement[],
+): void {
+  const changed = (definition: XmlElement): XmlElement => ({
+    ...definition,
+    children: definition.children.map((child) =>
+      child.name === 'devices' ? { ...child, children: change(child.children) } : child,
+    ),
+  })
+  const before = domain.definition
+  if (options.includes('--config')) domain.definition = changed(before)
+  if (options.includes('--live')) domain.live = changed(domain.live ?? before)
+  else if (domain.state === 'running') domain.live ??= before
 }
 
 function answerShell(fake: FakeLibvirt, given: string): Answer {
@@ -200,9 +226,8 @@ function answerShell(fake: FakeLibvirt, given: string): Answer {
     files.delete(from)
   }
   const made = /^qemu-img create .* (\S+) \d+G$/.exec(command)?.[1]
-  const bundleDisk = /^mke2fs .*; mv \S+ ([^\s;]+)/s.exec(command)?.[1]
   const copied = /^cat (\S+) > (\S+); rm \S+$/.exec(command)
-  const moved = /^mv (?:-f )?(\S+) ([^\s;]+)/.exec(command)
+  const moved = /^(?:chmod 444 \S+; sync \S+; )?mv (?:-f )?(\S+) ([^\s;]+)/.exec(command)
   const listed = /^if \[ -d (\S+) \]; then ls -A/.exec(command)?.[1]
   const storage = /^cd (\S+) 2> \/dev\/null \|\| exit 0\nexport LC_ALL=C\nfor base/.exec(command)?.[1]
   const within = /^cd (\S+); rm -rf -- (.+)$/.exec(command)
@@ -214,7 +239,6 @@ function answerShell(fake: FakeLibvirt, given: string): Answer {
     return files.has(last) ? `${files.get(last)?.content.length}\n` : { exitCode: 1 }
   if (command.startsWith('qemu-img info')) return JSON.stringify(fake.imageInfo)
   if (made) files.set(made, { content: Buffer.from(command), mode: given.startsWith('umask 077') ? 0o600 : 0o644 })
-  else if (bundleDisk) files.set(bundleDisk, { content: Buffer.from('pieces'), mode: 0o444 })
   else if (copied) move(copied[1] as string, copied[2] as string)
   else if (moved) move(moved[1] as string, moved[2] as string)
   else if (emptied) for (const path of under(emptied)) files.delete(path)
@@ -233,8 +257,7 @@ function answerShell(fake: FakeLibvirt, given: string): Answer {
   else if (command.includes('boot_id')) return 'one boot\n'
   else if (command.startsWith('ip -4 route')) return fake.routes
   else if (command.startsWith('cat /proc/net')) return fake.links + fake.neighbours
-  else if (!/^(mkdir|rmdir|tail|cd \S+; for piece)/.test(command))
-    throw new Error(`The fake host does not know: ${command}`)
+  else if (!/^(mkdir|rmdir|tail|while IFS=)/.test(command)) throw new Error(`The fake host does not know: ${command}`)
   return quiet
 }
 

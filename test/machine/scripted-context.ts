@@ -65,6 +65,7 @@ export function scriptedContext(
     hypervisor: hostOf(hypervisor),
     on: () => host,
     afterwards: () => host,
+    attachBundle: async () => false,
     asset: () => ({ ...imageAsset, path }),
     assets: (kind) => (kind === 'file' ? [{ ...imageAsset, kind, name: 'keadm', path }] : []),
     secret: createVault().secret,
