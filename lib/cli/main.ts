@@ -7,10 +7,10 @@ if (words.length === 1 && (words[0] === 'version' || words[0] === '--version')) 
   console.log(`kedge ${kedgeVersion} (${kedgeCommit})`)
 } else {
   const { runProgram } = await import('./program.ts')
-  process.exitCode = await runProgram(words, terminal())
+  const streams = terminal()
+  process.exitCode = await runProgram(words, streams)
+  await streams.flushed()
   // What a task left behind (a timer, an open connection) must not keep a finished kedge alive.
-  const drained = (stream: NodeJS.WriteStream) => new Promise<void>((resolve) => stream.write('', () => resolve()))
-  await Promise.all([drained(process.stdout), drained(process.stderr)])
   process.exit()
 }
 
@@ -32,27 +32,45 @@ function terminal() {
     signals = Math.max(1, signals)
     stop.abort()
   })
-  // A reader that went away (`kedge … | head`), or a terminal, is no error of ours.
-  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => stop.abort())
   // Characters that a reader may leave lying before those who write for it wait.
   const muchUnread = 1024 * 1024
   let unread = 0
   let drained: PromiseWithResolvers<void> | undefined
+  let flushed: PromiseWithResolvers<void> | undefined
+  let isGone = false
+  const tellWaiting = () => {
+    if (unread <= muchUnread / 4 || isGone) drained = void drained?.resolve()
+    if (unread === 0 || isGone) flushed = void flushed?.resolve()
+  }
+  // A reader that went away (`kedge … | head`), or a terminal, is no error of ours.
+  for (const stream of [process.stdout, process.stderr])
+    stream.on('error', () => {
+      isGone = true
+      stop.abort()
+      tellWaiting()
+    })
   const writer = (stream: NodeJS.WriteStream) => (text: string) => {
     unread += text.length
     stream.write(text, () => {
       unread -= text.length
-      if (unread > muchUnread / 4) return
-      drained?.resolve()
-      drained = undefined
+      tellWaiting()
     })
   }
   return {
     write: writer(process.stdout),
     error: writer(process.stderr),
     backlog() {
-      if (unread > muchUnread) drained ??= Promise.withResolvers()
+      if (unread > muchUnread && !isGone) drained ??= Promise.withResolvers()
       return drained?.promise
+    },
+    /** All that was written has been read; whoever interrupts kedge need not wait for a reader that does not read. */
+    async flushed() {
+      if (unread === 0 || isGone) return
+      flushed = Promise.withResolvers()
+      const giveUp = () => void setTimeout(() => flushed?.resolve(), 2000)
+      if (stop.signal.aborted) giveUp()
+      else stop.signal.addEventListener('abort', giveUp)
+      await flushed.promise
     },
     cwd: process.cwd(),
     env: process.env,
