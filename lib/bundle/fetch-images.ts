@@ -9,7 +9,7 @@ type Group = { readonly image: RemoteImage; readonly wanted: Wanted[] }
 /** Pulls container images, one that has several names once. */
 export async function fetchImages(wanted: readonly Wanted[], means: Means): Promise<void> {
   const groups = new Map<string, Group>()
-  const settled = await Promise.all(
+  await Promise.all(
     wanted.map(async (each) => {
       const looked = await attempt(() => means.turn(() => inspectImage(each.name, architectureOf(each), means.puller)))
       if ('error' in looked) return await means.settle(each, () => Promise.reject(looked.error))
@@ -21,7 +21,6 @@ export async function fetchImages(wanted: readonly Wanted[], means: Means): Prom
       groups.set(key, group)
     }),
   )
-  void settled
   await Promise.all([...groups.values()].map((group) => means.turn(() => pullGroup(group, means))))
 }
 
@@ -29,7 +28,8 @@ async function pullGroup({ image, wanted: [first, ...others] }: Group, means: Me
   if (!first) return
   const pulled = attempt(() => pullOne(first, others, image, means))
   await means.settle(first, async () => unwrap(await pulled))
-  for (const other of others) await means.settle(other, async () => pieceOf(other, unwrap(await pulled)))
+  for (const other of others)
+    await means.settle(other, async () => pieceOf(other, { ...unwrap(await pulled), version: other.version }))
 }
 
 async function pullOne(
