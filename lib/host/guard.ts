@@ -6,7 +6,8 @@ import { defaults } from 'zx/core'
  * A kedge that is killed can end nothing itself. So each machine on which it runs commands has a guard: a bash that waits for the
  * end of its input, which comes with kedge's end however that came, and then ends the commands that still run. It finds them by a
  * mark in their arguments, or, once they have replaced their shell, in their environment. What a command made a session of its own
- * is a service and stays; so does what a finished command left behind.
+ * is a service and stays; so does what a finished command left behind, which is why the guard is told of each end: a shell that
+ * writes to a dead kedge is gone at once, and what it leaves behind must not be taken for a finished command's.
  */
 
 /** Every command of this process carries a mark that begins so. */
@@ -36,6 +37,11 @@ export function guardHere(): void {
   guard = { stdin }
 }
 
+/** A command of this machine has ended; what it left in its process group is a service. */
+export function tellGuardHere(group: number): void {
+  guard?.stdin.write(endOfCommand(group))
+}
+
 /** When no command runs any more: the guard has nothing to look for, and ends. */
 export function dismissGuardHere(): void {
   guard?.stdin.end(dismissal)
@@ -61,7 +67,8 @@ export async function endLeftovers(ofKilled: readonly string[]): Promise<void> {
 }
 
 function startBash(script: string) {
-  const child = spawn('bash', ['--noprofile', '--norc', '-c', 'IFS= read -r -d "" REPLY; eval "$REPLY"'], {
+  // In its arguments: what is written to it may still be on its way when the first command has begun and kedge is killed.
+  const child = spawn('bash', ['--noprofile', '--norc', '-c', script], {
     detached: true,
     stdio: ['pipe', 'ignore', 'ignore'],
     env: { PATH: defaults.env?.PATH || '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' },
@@ -70,12 +77,13 @@ function startBash(script: string) {
   // Without bash no command can be run either, and that is said then.
   child.on('error', () => {})
   child.stdin.on('error', () => {})
-  child.stdin.write(`${script}\0`)
   return child
 }
 
 /** What a guard says, after its mark, when it has ended what it was started to end first. */
 export const sweptLine = 'swept'
+/** Written to a guard when the command of a process group has ended. */
+export const endOfCommand = (group: number): string => `${group}\n`
 /** Written to a guard that is not needed any more: it ends, and ends nothing else. */
 export const dismissal = 'bye\n'
 
@@ -85,7 +93,8 @@ export const guardScript = (mark: string, before: readonly string[] = []): strin
     "trap '' HUP INT TERM PIPE",
     sweepScript(before),
     `echo ${mark}${sweptLine}`,
-    'while IFS= read -r word; do if [ "$word" = bye ]; then exit 0; fi; done',
+    "ended=' '",
+    'while IFS= read -r word; do if [ "$word" = bye ]; then exit 0; fi; ended+="$word "; done',
     // Nobody reads this any more.
     'exec > /dev/null 2>&1',
     sweepScript([mark]),
@@ -95,7 +104,8 @@ const sweepScript = (prefixes: readonly string[]): string =>
   prefixes.length === 0 ? '' : [sweepFunctions, ...prefixes.map((prefix) => `sweep ${prefix}`)].join('\n')
 
 // Two looks find nothing before it is over: a command may just be starting. SIGTERM comes first and once, so that scripts can
-// remove what they have written half; two seconds later SIGKILL. A process that has ended, but that nobody has asked how, is gone.
+// remove what they have written half; two or three seconds later SIGKILL. A process that has ended, but that nobody has asked how, is gone.
+// Without a list of what has ended, a group that has lost its first process is left alone.
 const sweepFunctions = `
 lives() {
   local stat group=$1
@@ -108,31 +118,33 @@ lives() {
   return 1
 }
 sweep() {
-  local prefix=$1 groups=' ' quiet=0 round path pid stat word
+  local prefix=$1 groups=' ' quiet=0 round began=$SECONDS path pid group stat word
   for ((round = 0; round < 100 && quiet < 2; round++)); do
     quiet=$((quiet + 1))
     for path in $(grep -lasF -e $prefix /proc/[0-9]*/cmdline /proc/[0-9]*/environ); do
       pid=\${path#/proc/}
       pid=\${pid%/*}
-      case $groups in *" $pid "*) continue ;; esac
       { IFS= read -r stat < /proc/$pid/stat; } 2>/dev/null || continue
       set -- \${stat##*) }
-      if [ "$3" != $pid ] || [ "$1" = Z ]; then continue; fi
+      group=$3
+      case $groups in *" $group "*) continue ;; esac
+      if [ "$1" = Z ]; then continue; fi
+      if [ $group != $pid ]; then case \${ended-all} in all | *" $group "*) continue ;; esac; fi
       { while IFS= read -r -d '' word; do
         case $word in
-          ${groupVariable}=$prefix*) if [ "\${word##*.}" != $pid ]; then continue; fi ;;
-          $prefix*) ;;
+          ${groupVariable}=$prefix*) if [ "\${word##*.}" != $group ]; then continue; fi ;;
+          $prefix*) if [ $group != $pid ]; then continue; fi ;;
           *) continue ;;
         esac
-        groups="$groups$pid "
-        kill -TERM -- -$pid
+        groups="$groups$group "
+        kill -TERM -- -$group
         break
       done < $path; } 2>/dev/null
     done
-    for pid in $groups; do
-      if ! lives $pid; then continue; fi
+    for group in $groups; do
+      if ! lives $group; then continue; fi
       quiet=0
-      if [ $round -ge 20 ]; then kill -KILL -- -$pid 2>/dev/null; fi
+      if [ $((SECONDS - began)) -ge 3 ]; then kill -KILL -- -$group 2>/dev/null; fi
     done
     if [ $quiet -lt 2 ]; then sleep 0.1 || sleep 1; fi
   done

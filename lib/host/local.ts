@@ -4,7 +4,7 @@ import { PassThrough } from 'node:stream'
 import { defaults } from 'zx/core'
 import { TaskError } from '../event/failure.ts'
 import { type Child, type ChildControl, createChild, failSoon } from './child.ts'
-import { dismissGuardHere, guardHere, localArguments, localPrefix } from './guard.ts'
+import { dismissGuardHere, guardHere, localArguments, localPrefix, tellGuardHere } from './guard.ts'
 import type { Connection } from './host.ts'
 import { createLocalFiles } from './local-files.ts'
 import { trackRunning } from './running.ts'
@@ -71,7 +71,10 @@ function connect(started: ChildProcess, control: ChildControl, { command, staged
     stdin.pipe(input)
   }
   started.once('error', (error) => control.fail(explain(error, command)))
-  started.once('exit', (code, signal) => control.exit(code, signal))
+  started.once('exit', (code, signal) => {
+    if (started.pid !== undefined) tellGuardHere(started.pid)
+    control.exit(code, signal)
+  })
 }
 
 /** What children inherit: not what would turn this executable into plain Bun, nor a start-up file for bash. */

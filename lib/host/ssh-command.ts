@@ -183,6 +183,7 @@ function createGroupSignal(line: string) {
     found(lease: Lease, number: number) {
       if (!Number.isInteger(number) || number <= 1) return
       target = { lease, number }
+      lease.end.then(() => lease.tellEnd(number))
       if (wanted) send(wanted)
     },
   }

@@ -1,10 +1,12 @@
 import type { Client, ClientChannel } from 'ssh2'
-import { dismissal, guardScript, sweptLine } from './guard.ts'
+import { dismissal, endOfCommand, guardScript, sweptLine } from './guard.ts'
 
 /** What ends the commands of one connection when that is lost; it holds one session. That it cannot run is nobody's failure. */
 export type SshGuard = {
   /** Settles when nothing of earlier connections runs on the machine any more, or nobody can tell. */
   readonly ready: Promise<void>
+  /** A command has ended; what it left in its process group is a service. */
+  tell(group: number): void
   /** When no command runs any more: it ends, and ends nothing else. */
   dismiss(): void
 }
@@ -36,9 +38,14 @@ export function startSshGuard(client: Client, line: string, mark: string, leftov
     opened.write(`${guardScript(mark, before)}\0`)
     if (dismissed) opened.end(dismissal)
   })
-  const dismiss = () => {
-    dismissed = true
-    channel?.end(dismissal)
+  return {
+    ready: ready.promise,
+    tell(group) {
+      if (!dismissed) channel?.write(endOfCommand(group))
+    },
+    dismiss() {
+      dismissed = true
+      channel?.end(dismissal)
+    },
   }
-  return { ready: ready.promise, dismiss }
 }

@@ -35,6 +35,8 @@ export type Lease = {
   readonly mark: string
   /** Resolves when the channel is closed and read; with nothing where it was closed before the program's end was told. */
   readonly end: Promise<ChannelEnd | undefined>
+  /** Tells the machine's guard that the command has ended, by the number of its process group. */
+  tellEnd(group: number): void
   /** Why the connection was lost, if it was. */
   lostBecause(): string | undefined
 }
@@ -118,6 +120,7 @@ export function createSshLinks(target: SshTarget, options: SshOptions): SshLinks
             client,
             mark: link.mark,
             end,
+            tellEnd: (group) => link.guard?.tell(group),
             lostBecause: () => (link.isLost ? link.lostBecause : undefined),
           }
         } catch (error) {

@@ -131,6 +131,6 @@ export function isAlive(pid: number): boolean {
 
 /** Remote processes end a moment after the command that held them. */
 export async function untilDead(pids: readonly number[]): Promise<void> {
-  for (let attempt = 0; attempt < 500 && pids.some(isAlive); attempt++) await Bun.sleep(10)
+  for (let attempt = 0; attempt < 4000 && pids.some(isAlive); attempt++) await Bun.sleep(10)
   expect(pids.filter(isAlive)).toEqual([])
 }

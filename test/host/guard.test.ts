@@ -1,0 +1,85 @@
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir, userInfo } from 'node:os'
+import { join } from 'node:path'
+import { isAlive, untilDead } from './contract-stop.ts'
+import { type Sshd, sshdPath, startSshd } from './sshd.ts'
+
+const program = join(import.meta.dir, 'programs/guarded.ts')
+
+/** Kills a program in the middle of its last command, which has written the number of a process to each of the files. */
+async function killWhileRunning(
+  where: string,
+  script: (folder: string) => readonly string[],
+  names: readonly string[],
+) {
+  const folder = mkdtempSync(join(tmpdir(), 'kedge-guard-'))
+  const child = Bun.spawn([process.execPath, program, where, ...script(folder)], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+  })
+  try {
+    const isThere = (name: string) => existsSync(join(folder, name)) && readFileSync(join(folder, name), 'utf8') !== ''
+    while (!names.every(isThere)) {
+      if (child.exitCode !== null) throw new Error('it ended by itself')
+      await Bun.sleep(10)
+    }
+    return names.map((name) => Number(readFileSync(join(folder, name), 'utf8')))
+  } finally {
+    child.kill('SIGKILL')
+    await child.exited
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+const isRoot = userInfo().uid === 0
+const places: readonly (readonly [string, (sshd: Sshd | undefined) => string])[] = [
+  ['this machine', () => 'local'],
+  ['a machine over SSH', (sshd) => `${sshd?.hostKeyLine}|${sshd?.port}|${sshd?.keyPath}`],
+]
+
+describe.if(sshdPath !== undefined && isRoot)('a program is killed, and its guard ends what still runs', () => {
+  let sshd: Sshd
+  beforeAll(async () => {
+    sshd = await startSshd()
+  })
+  afterAll(async () => await sshd.stop())
+
+  for (const [name, where] of places) {
+    test(`on ${name}: a command, and a child that does not listen`, async () => {
+      const pids = await killWhileRunning(
+        where(sshd),
+        (folder) => [
+          `(trap "" TERM HUP; echo $BASHPID > ${folder}/child; exec sleep 300) & echo $$ > ${folder}/shell; wait`,
+        ],
+        ['child', 'shell'],
+      )
+      await untilDead(pids)
+    })
+
+    test(`on ${name}: what a shell leaves that wrote to the killed program and is gone before anybody looks`, async () => {
+      const pids = await killWhileRunning(
+        where(sshd),
+        (folder) => [`sleep 300 & echo $! > ${folder}/child; while :; do echo much; done`],
+        ['child'],
+      )
+      await untilDead(pids)
+    })
+
+    test(`on ${name}: what a finished command left, and a session of its own, stay`, async () => {
+      const [left = 0, service = 0, running = 0] = await killWhileRunning(
+        where(sshd),
+        (folder) => [
+          `sleep 300 < /dev/null > /dev/null 2>&1 & echo $! > ${folder}/left`,
+          `setsid sleep 300 < /dev/null > /dev/null 2>&1 & echo $! > ${folder}/service; sleep 300 & echo $! > ${folder}/running; wait`,
+        ],
+        ['left', 'service', 'running'],
+      )
+      try {
+        await untilDead([running])
+        expect([left, service].map(isAlive)).toEqual([true, true])
+      } finally {
+        for (const pid of [left, service]) if (isAlive(pid)) process.kill(pid, 'SIGKILL')
+      }
+    })
+  }
+})
