@@ -2,7 +2,7 @@ import { labelNode } from '../lib/distribution/node-labels.ts'
 import { applyEdgeConfig } from '../lib/kubeedge/edge-config.ts'
 import { setUpEdgeNetwork } from '../lib/kubeedge/edge-network.ts'
 import { checkEdge, edgeState } from '../lib/kubeedge/edge-state.ts'
-import { joinEdge, tokenFile } from '../lib/kubeedge/join.ts'
+import { joinEdge, mustReachCloudCore, tokenFile } from '../lib/kubeedge/join.ts'
 import { mustHaveBroker } from '../lib/kubeedge/mqtt.ts'
 import { resetEdge } from '../lib/kubeedge/reset-edge.ts'
 import { sendToken } from '../lib/kubeedge/tokens.ts'
@@ -20,14 +20,15 @@ export default task({
   async run(ctx) {
     const { $ } = ctx
     await mustHaveBroker(ctx)
+    await mustReachCloudCore(ctx)
     const state = await edgeState(ctx)
     if (state.hasCertificates && state.node) {
       await $`systemctl enable --now edgecore`
     } else {
       await mustAgreeOnTime(ctx)
       if (state.hasLeftovers || state.service === 'active' || state.node) await resetEdge(ctx, state)
-      // A second attempt may find that the first one has used the token up.
-      if (!(await ctx.host.read(tokenFile))) await sendToken(ctx)
+      // It may be used up, of another day, or of a CloudCore that was there before.
+      await sendToken(ctx)
       await joinEdge(ctx)
     }
     await applyEdgeConfig(ctx)

@@ -1,6 +1,7 @@
 import { createHash, X509Certificate } from 'node:crypto'
 import { isIP } from 'node:net'
 import { linesOf } from '../host/lines-of.ts'
+import { certificateFile } from '../kubeedge/edge-state.ts'
 import { certificatePort, portsToReach, quicPort } from '../kubeedge/ports.ts'
 import { silentPorts } from '../kubeedge/silent-ports.ts'
 import { parseToken } from '../kubeedge/token.ts'
@@ -27,12 +28,13 @@ export async function stepsOfCloudCore(view: EdgeView): Promise<readonly Step[]>
     isSilent(certificatePort)
       ? Promise.resolve({ ok: false, message: `${certificatePort} does not answer`, isUnreachable: false } as const)
       : attempt(work)
-  const [ca, name, shown, token, own] = await Promise.all([
+  const [ca, name, shown, token, own, certificate] = await Promise.all([
     asks(() => getFromNode(ctx.host, tools, https, '/ca.crt')),
     asks(() => getFromNode(ctx.host, tools, https, `/node/${ctx.node.name}`)),
     asks(() => certificateSeenFrom(ctx.host, tools, https)),
     attempt(() => currentToken(ctx)),
     attempt(() => ctx.host.read('/etc/kubeedge/ca/rootCA.crt')),
+    attempt(() => ctx.host.read(certificateFile)),
   ])
   const route = facts.route.found
     ? ok(`a route to ${cloudcore}`, facts.route.text)
@@ -48,6 +50,7 @@ export async function stepsOfCloudCore(view: EdgeView): Promise<readonly Step[]>
     ...(protocol === 'quic' ? [skip(`UDP ${cloudcore}:${quicPort} answers`, 'QUIC does not answer to a knock')] : []),
     caStep(view, ca, token),
     ...ownCaStep(view, ca, own),
+    ...ownCertificateStep(view, certificate),
     tokenStep(view, token),
     certificateStep(view, ca, shown),
     nameStep(view, name),
@@ -106,6 +109,20 @@ function ownCaStep({ ctx, facts }: EdgeView, ca: Answer, own: Asked<string | und
   const name = ctx.node.name
   const rejoin = `kedge ssh ${name} -- sudo keadm reset edge --force; kedge run join-edge --on ${name}`
   return [fail(what, 'another', "CloudCore's CA was made anew after this edge had joined: it must join again", rejoin)]
+}
+
+/** A joined edge shows its own certificate to CloudCore, which renews it only while it is good. */
+function ownCertificateStep({ ctx, edgeTime }: EdgeView, own: Asked<string | undefined>): readonly Step[] {
+  const what = "the edge's certificate is good"
+  const mine = own.ok && own.value ? parsed(own.value) : undefined
+  if (!mine) return []
+  const until = Date.parse(mine.validTo)
+  const figure = `until ${new Date(until).toISOString()}`
+  if (edgeTime < until) return [ok(what, figure)]
+  const cause = `the certificate of ${ctx.node.name} has expired, and CloudCore renews none that has: it must join again`
+  return [
+    fail(what, `ended ${roughly((edgeTime - until) / 1000)} ago`, cause, `kedge run join-edge --on ${ctx.node.name}`),
+  ]
 }
 
 /** Never the token itself. A joined edge has its certificates and does not need one. */

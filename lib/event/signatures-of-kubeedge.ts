@@ -51,6 +51,13 @@ export const signaturesOfKubeEdge: readonly Signature[] = [
     cure: 'kedge status',
   },
   {
+    name: 'edge-certificate-expired',
+    patterns: [new RegExp(`${cloudcore}remote error: tls: expired certificate`)],
+    seenIn: ['edgecore'],
+    cause: 'the certificate of {node} has expired, and CloudCore renews none that has: the edge must join again',
+    cure: freshToken,
+  },
+  {
     name: 'address-not-in-certificate',
     patterns: [
       new RegExp(`${cloudcore}x509: certificate is valid for .+, not (?<address>\\S+)`),

@@ -3,6 +3,7 @@ import { distributionOf } from '../distribution/distribution.ts'
 import { toFailure } from '../host/to-failure.ts'
 import type { TaskContext } from '../task/task.ts'
 import { namespace } from './cloudcore.ts'
+import { certificateFile } from './edge-state.ts'
 import { certificateExpiry, type Expiry, expiryOf, type Subject, unread } from './expiry.ts'
 import { type SecretName, secretNames, secretSubjects } from './kubeedge-secrets.ts'
 import { expiryOfClaims } from './token.ts'
@@ -46,11 +47,11 @@ function fileKinds({ topology, node }: TaskContext): readonly FileKind[] {
   if (node.role !== 'edge') return distributionOf({ topology }).certificates(topology, node)
   return [
     {
-      patterns: ['/etc/kubeedge/certs/server.crt'],
+      patterns: [certificateFile],
       renewsItself: true,
       // edgecore looks at its certificate's age when it starts.
       cure: typedOn(node, 'systemctl restart edgecore'),
-      cureOnceExpired: `${typedOn(node, 'keadm reset edge --force')} && kedge run join-edge --on ${node.name}`,
+      cureOnceExpired: `kedge run join-edge --on ${node.name}`,
     },
   ]
 }

@@ -3,12 +3,18 @@ import { missingLabels } from '../distribution/node-labels.ts'
 import { type Check, doneIf, firstPending, pending, type TaskContext } from '../task/task.ts'
 import { checkEdgeConfig } from './edge-config.ts'
 import { cniFile, edgeNetwork } from './edge-network.ts'
+import { lifeOf } from './expiry.ts'
+
+/** The edge's own certificate, which CloudCore signed. */
+export const certificateFile = '/etc/kubeedge/certs/server.crt'
 
 /** What stands between this edge and a finished join: seen from the cluster and from the edge itself. */
 export type EdgeState = {
   readonly service: 'active' | 'inactive'
-  /** The three files that a successful join leaves. */
+  /** The three files that a successful join leaves, with a certificate that has not ended. */
   readonly hasCertificates: boolean
+  /** When the edge's certificate ended, where it has. CloudCore renews none that is over. */
+  readonly endedAt?: Date
   /** Anything at all in /etc/kubeedge: keadm join refuses then. */
   readonly hasLeftovers: boolean
   readonly node: NodeObject | undefined
@@ -17,12 +23,16 @@ export type EdgeState = {
 export async function edgeState(ctx: TaskContext): Promise<EdgeState> {
   const { $, node } = ctx
   const service = (await $`systemctl is-active edgecore`.nothrow()).stdout.trim()
-  const certificates =
-    await $`test -s /etc/kubeedge/ca/rootCA.crt && test -s /etc/kubeedge/certs/server.crt && test -s /etc/kubeedge/certs/server.key`.nothrow()
+  const certificates = await $({
+    quiet: true,
+  })`test -s /etc/kubeedge/ca/rootCA.crt && test -s /etc/kubeedge/certs/server.key && test -s ${certificateFile} && cat ${certificateFile}`.nothrow()
+  const until = lifeOf(certificates.stdout)?.until
+  const isOver = until !== undefined && until.getTime() <= Date.now()
   const leftovers = (await $`ls -A /etc/kubeedge 2>/dev/null`.nothrow()).stdout.trim()
   return {
     service: service === 'active' ? 'active' : 'inactive',
-    hasCertificates: certificates.exitCode === 0,
+    hasCertificates: certificates.exitCode === 0 && !isOver,
+    ...(isOver ? { endedAt: until } : {}),
     hasLeftovers: leftovers !== '',
     node: await clusterOf(ctx).get<NodeObject>('node', node.name),
   }
@@ -33,6 +43,7 @@ export async function checkEdge(ctx: TaskContext): Promise<Check> {
   const { node, topology } = ctx
   const state = await edgeState(ctx)
   return firstPending(
+    () => doneIf(!state.endedAt, `the edge's certificate ended at ${state.endedAt?.toISOString()}: it must join again`),
     () => doneIf(state.service === 'active', state.hasLeftovers ? 'edgecore is not running' : 'not joined'),
     () => doneIf(state.hasCertificates, 'edgecore has no certificates yet'),
     () => {

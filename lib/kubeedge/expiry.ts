@@ -65,7 +65,8 @@ export function expiryOf(subject: Subject, { from, until }: Life, now: Date): Ex
   }
 }
 
-function lifeOf(content: string | Uint8Array): Life | undefined {
+/** Undefined where there is no whole certificate in it. */
+export function lifeOf(content: string | Uint8Array): Life | undefined {
   const pieces =
     typeof content === 'string'
       ? (content.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? [])

@@ -45,11 +45,10 @@ export function joinFlags(options: {
   ]
 }
 
-/** Runs keadm join on the edge, after asking whether the ports that it needs answer from there. */
+/** Runs keadm join on the edge. */
 export async function joinEdge(ctx: TaskContext): Promise<void> {
   const { $, node, topology } = ctx
   const cloudcore = cloudcoreAddress(topology, node)
-  await mustReach(ctx, cloudcore)
   const flags = joinFlags({
     cloudcore,
     nodeName: node.name,
@@ -61,8 +60,9 @@ export async function joinEdge(ctx: TaskContext): Promise<void> {
   await withJournalOf(ctx, 'edgecore', () => $`keadm join --token="$(cat ${tokenFile})" ${flags}`)
 }
 
-/** keadm says only "timed out" when a port is closed, minutes later. */
-async function mustReach(ctx: TaskContext, cloudcore: string): Promise<void> {
+/** Asks the ports that an edge needs, from the edge: keadm, and an edgecore that has joined, say it minutes later or never. */
+export async function mustReachCloudCore(ctx: TaskContext): Promise<void> {
+  const cloudcore = cloudcoreAddress(ctx.topology, ctx.node)
   const silent = await silentPorts(ctx, [cloudcore], portsToReach(ctx.topology.kubeedge.protocol))
   if (silent.length === 0) return
   const closed = silent.map(({ target }) => target.split(':').at(-1))

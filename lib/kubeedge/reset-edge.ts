@@ -23,7 +23,8 @@ export async function resetEdge(ctx: TaskContext, state: EdgeState): Promise<voi
       `give this edge another name, or take the other machine out (kubectl delete node ${node.name})`,
     )
   }
-  ctx.say('an earlier join did not come to its end: starting over')
+  const why = state.endedAt ? "the edge's certificate is over" : 'an earlier join did not come to its end'
+  ctx.say(`${why}: starting over`)
   await clearEdge(ctx)
   if (state.node) await clusterOf(ctx).run('delete', 'node', node.name, '--ignore-not-found')
 }

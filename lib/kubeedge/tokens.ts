@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { clusterOf } from '../distribution/cluster.ts'
+import { refused } from '../event/failure.ts'
 import type { TaskContext } from '../task/task.ts'
 import { namespace } from './cloudcore.ts'
 import { tokenFile } from './join.ts'
@@ -20,8 +21,13 @@ export async function currentToken(ctx: TaskContext): Promise<{ readonly token: 
   return { token, ...(why ? { why } : {}) }
 }
 
-/** Puts the token of now where the join on this edge reads it. */
+/**
+ * Puts the token of now where the join on this edge reads it. With one that cannot be used keadm would wait for five minutes and
+ * then say that it waited.
+ */
 export async function sendToken(ctx: TaskContext): Promise<void> {
-  const { token } = await currentToken(ctx)
+  const { token, why } = await currentToken(ctx)
+  if (why) throw refused(`${ctx.node.name} cannot join: ${why}`, `kedge run get-token join-edge --on ${ctx.node.name}`)
+  if ((await ctx.host.read(tokenFile))?.trim() === token) return
   await ctx.host.write(tokenFile, ctx.secret(token), { mode: 0o600 })
 }

@@ -239,9 +239,7 @@ describe('other nodes', () => {
     expect(await look(scene)).toMatchObject([{ node: 'edge-1', what: path, state: 'good', renewsItself: true }])
     const late = new Date(year.until.getTime() - 10 * 86_400_000)
     expect((await look(scene, late))[0]?.note).toBe('kedge ssh edge-1 -- systemctl restart edgecore')
-    expect((await look(scene, year.until))[0]?.note).toBe(
-      'kedge ssh edge-1 -- keadm reset edge --force && kedge run join-edge --on edge-1',
-    )
+    expect((await look(scene, year.until))[0]?.note).toBe('kedge run join-edge --on edge-1')
   })
 
   test('on an existing machine that is not entered as root the command says sudo', async () => {

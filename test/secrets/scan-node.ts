@@ -16,12 +16,14 @@ export type NodeFind = {
 /**
  * Every file of the node that holds one of the secrets, in whatever form, running containers' own among them, and the node's
  * journal with what it knows of each program. Container images at rest are not looked into: they were there before any secret.
- * The node itself looks, in one pass for all of them.
+ * The node itself looks, in one pass for all of them. `since`, in seconds since 1970, leaves out what has not been touched
+ * from then on; `below` are the folders to look into.
  */
 export async function scanNode(
   on: OnNode,
   node: string,
   secrets: readonly NamedSecret[],
+  { since = 0, below = ['/'] }: { readonly since?: number; readonly below?: readonly string[] } = {},
 ): Promise<readonly NodeFind[]> {
   const names = new Map(secrets.flatMap(formsOf).map(({ secret, bytes }) => [bytes.toString(), secret]))
   // They come with the script, on the shell's input: in no argument, and in no file that has a name.
@@ -31,8 +33,11 @@ ${[...names.keys()].join('\n')}
 NEEDLES
 }
 look() { grep -aF -f <(needles) "$@" 2>/dev/null; }
-look -rlZ -D skip --exclude-dir=proc --exclude-dir=sys --exclude-dir=io.containerd.content.v1.content \\
-  --exclude-dir=io.containerd.snapshotter.v1.overlayfs / | while IFS= read -rd '' file; do
+files() {
+  find ${below.join(' ')} \\( -path /proc -o -path /sys -o -name io.containerd.content.v1.content \\
+    -o -name io.containerd.snapshotter.v1.overlayfs \\) -prune -o -type f -newerct @${since} -print0 2>/dev/null
+}
+files | while mapfile -d '' -n 2000 some && [ \${#some[@]} -gt 0 ]; do look -lZ -- "\${some[@]}"; done | while IFS= read -rd '' file; do
   stat -c 'in %a %n' "$file" || continue
   stat -c 'folder %a' "$(dirname "$file")"
   look -oh "$file" | sort -u | sed 's/^/found /'

@@ -50,10 +50,17 @@ export function fakeEdge(
   parts: EdgeParts,
   node: Partial<NodeAnswer> = {},
   before: readonly Rule[] = [],
-  more: { readonly yaml?: string; readonly topology?: SceneOptions['topology'] } = {},
+  more: {
+    readonly yaml?: string
+    readonly topology?: SceneOptions['topology']
+    /** The cluster's join token. */
+    readonly token?: string
+    /** The edge's own before it joins again, in PEM. */
+    readonly certificate?: string
+  } = {},
 ) {
-  const { yaml = edgecoreYaml, topology } = more
-  const token = newToken()
+  const { yaml = edgecoreYaml, topology, token = newToken() } = more
+  let { certificate = '' } = more
   let { service, certificates, leftovers } = parts
   let object: Partial<NodeAnswer> | undefined =
     parts.node === 'absent' ? undefined : { ...node, ready: parts.node === 'ready' ? 'True' : 'Unknown' }
@@ -65,6 +72,7 @@ export function fakeEdge(
     if (leftovers) return refuse('/etc/kubeedge is not empty')
     if (object) return refuse('a node with the name edge-1 already exists')
     service = 'active'
+    certificate = ''
     certificates = leftovers = true
     put(edgecoreFile, yaml)
     object = { labels: edgeLabels, ...node, ready: 'False', message: 'cni plugin not initialized' }
@@ -84,7 +92,7 @@ export function fakeEdge(
       'edge-1': [
         ...before,
         ['systemctl is-active edgecore', () => ({ stdout: `${service}\n`, exitCode: service === 'active' ? 0 : 3 })],
-        [/^test -s \/etc\/kubeedge\/ca\/rootCA.crt/, () => ({ exitCode: certificates ? 0 : 1 })],
+        [/^test -s \/etc\/kubeedge\/ca\/rootCA.crt/, () => (certificates ? certificate : { exitCode: 1 })],
         ['cat /etc/machine-id', `${machineId}\n`],
         [/^ls -A \/etc\/kubeedge/, () => (leftovers ? 'ca\ncerts\nconfig\n' : '')],
         [/^for target in/, ''],

@@ -1,11 +1,22 @@
 import { describe, expect, test } from 'bun:test'
+import { readFileSync } from 'node:fs'
 import { toFailure } from '../../lib/host/to-failure.ts'
 import { edgeNetwork } from '../../lib/kubeedge/edge-network.ts'
 import { yamlValue } from '../../lib/topology/change-yaml.ts'
 import joinEdge from '../../tasks/join-edge.ts'
 import { edgeLabels } from '../distribution/kubectl-answers.ts'
+import { caHash, tokenAndCaJson, tokenOf } from '../kubeedge/make-token.ts'
 import { failureOf, loadLab, sceneOn } from './context.ts'
-import { cniFile, type EdgeParts, edgecoreFile, edgecoreYaml, fakeEdge, machineId, tokenFile } from './fake-edge.ts'
+import {
+  cniFile,
+  type EdgeParts,
+  edgecoreFile,
+  edgecoreYaml,
+  fakeEdge,
+  machineId,
+  newToken,
+  tokenFile,
+} from './fake-edge.ts'
 
 const nothing: EdgeParts = { service: 'inactive', certificates: false, leftovers: false, node: 'absent', token: true }
 const joined: EdgeParts = { service: 'active', certificates: true, leftovers: true, node: 'ready', token: false }
@@ -162,6 +173,41 @@ describe('run', () => {
     expect(plain(steps.slice(3))).toEqual(afresh)
   })
 
+  test.each([
+    ['of another CA', tokenOf('0'.repeat(64), new Date(Date.now() + 3600_000))],
+    ['that is over', tokenOf(caHash, new Date(Date.now() - 1000))],
+    ['cut short', newToken().slice(0, 120)],
+  ])('a token %s on the edge is replaced before keadm would wait for it in vain', async (_, bad) => {
+    const { ctx, steps, token } = fakeEdge(nothing, {}, [[/^keadm join/, { stderr: 'seen\n', exitCode: 1 }]])
+    await ctx.host.write(tokenFile, bad)
+    await failureOf(joinEdge.run(ctx))
+    expect(await ctx.host.read(tokenFile)).toBe(token)
+    expect(steps.filter((step) => step.includes('keadm join'))).toHaveLength(1)
+  })
+
+  test('one that nobody can join with is refused before keadm is run, with what makes another', async () => {
+    const over = new Date(Date.now() - 3600_000)
+    const { ctx, steps } = fakeEdge(nothing, {}, [], { token: tokenOf(caHash, over) })
+    const error = toFailure(await joinEdge.run(ctx).catch((thrown) => thrown))
+    expect(error).toMatchObject({
+      kind: 'refused',
+      message: expect.stringContaining('edge-1 cannot join: the token expired at'),
+      cure: 'kedge run get-token join-edge --on edge-1',
+    })
+    expect(steps.join()).not.toContain('keadm')
+  })
+
+  test('an edge whose certificate is over joins anew; its node may still be Ready', async () => {
+    const certificate = readFileSync(new URL('../fixtures/tasks/expired-edge.crt', import.meta.url), 'utf8')
+    const { ctx, changes, said } = fakeEdge(joined, {}, [], { certificate })
+    const check = await joinEdge.check(ctx)
+    expect(check).toMatchObject({ done: false, why: expect.stringMatching(/^the edge's certificate ended at 20/) })
+    await joinEdge.run(ctx)
+    expect(said[0]).toBe("the edge's certificate is over: starting over")
+    expect(changes()[0]).toBe(`edge-1$ ${reset}`)
+    expect(await joinEdge.check(ctx)).toEqual({ done: true })
+  })
+
   test('a join that fails keeps the token for the next attempt', async () => {
     const { ctx, file, token } = fakeEdge(nothing, {}, [
       [/^keadm join/, { stderr: 'timed out waiting for the condition\n', exitCode: 1 }],
@@ -228,7 +274,10 @@ describe('run', () => {
           [/^test -s/, { exitCode: 1 }],
           [/^systemctl is-active|^ls|^for target/, ''],
         ],
-        master: [[/get node pi /, '']],
+        master: [
+          [/get node pi /, ''],
+          [/tokensecret casecret/, tokenAndCaJson(newToken())],
+        ],
       },
     })
     await failureOf(joinEdge.run(ctx))
