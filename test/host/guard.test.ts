@@ -31,6 +31,15 @@ async function killWhileRunning(
   }
 }
 
+/** A test that fails leaves nothing behind. */
+async function ended(pids: readonly number[]) {
+  try {
+    await untilDead(pids)
+  } finally {
+    for (const pid of pids) if (isAlive(pid)) process.kill(pid, 'SIGKILL')
+  }
+}
+
 const isRoot = userInfo().uid === 0
 const places: readonly (readonly [string, (sshd: Sshd | undefined) => string])[] = [
   ['this machine', () => 'local'],
@@ -53,7 +62,7 @@ describe.if(sshdPath !== undefined && isRoot)('a program is killed, and its guar
         ],
         ['child', 'shell'],
       )
-      await untilDead(pids)
+      await ended(pids)
     })
 
     test(`on ${name}: what a shell leaves that wrote to the killed program and is gone before anybody looks`, async () => {
@@ -62,7 +71,7 @@ describe.if(sshdPath !== undefined && isRoot)('a program is killed, and its guar
         (folder) => [`sleep 300 & echo $! > ${folder}/child; while :; do echo much; done`],
         ['child'],
       )
-      await untilDead(pids)
+      await ended(pids)
     })
 
     test(`on ${name}: what a finished command left, and a session of its own, stay`, async () => {
@@ -75,7 +84,7 @@ describe.if(sshdPath !== undefined && isRoot)('a program is killed, and its guar
         ['left', 'service', 'running'],
       )
       try {
-        await untilDead([running])
+        await ended([running])
         expect([left, service].map(isAlive)).toEqual([true, true])
       } finally {
         for (const pid of [left, service]) if (isAlive(pid)) process.kill(pid, 'SIGKILL')

@@ -1,5 +1,6 @@
-import { expect, test } from 'bun:test'
-import { mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import { expect, spyOn, test } from 'bun:test'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import { open } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { Writable } from 'node:stream'
@@ -47,6 +48,31 @@ test('what a killed kedge had half-written of a file goes when the file is writt
     await bind().write(path, 'whole')
     expect(readdirSync(folder).sort()).toEqual([fresh, another, path].map((name) => basename(name)).sort())
   } finally {
+    rmSync(folder, { recursive: true })
+  }
+})
+
+test('a file is whole and on disk before it takes the old one’s place', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'kedge-local-'))
+  const handle = await open(folder)
+  const prototype = Object.getPrototypeOf(handle) as typeof handle
+  await handle.close()
+  const sync = prototype.sync
+  const seen: string[][] = []
+  // What is there at the moment of the flush.
+  const spy = spyOn(prototype, 'sync').mockImplementation(function (this: typeof handle) {
+    seen.push(readdirSync(folder).map((name) => readFileSync(join(folder, name), 'utf8')))
+    return sync.call(this)
+  })
+  try {
+    const path = join(folder, 'file')
+    await bind().write(path, 'old')
+    await bind().write(path, 'new')
+    await bind().put(path, path)
+    expect(seen.map((texts) => texts.sort())).toEqual([['old'], ['new', 'old'], ['new', 'new']])
+    expect(readFileSync(path, 'utf8')).toBe('new')
+  } finally {
+    spy.mockRestore()
     rmSync(folder, { recursive: true })
   }
 })
