@@ -58,7 +58,7 @@ test('readers of a lab that is being worked on find something whole at any time,
   expect(followed.exitCode).toBe(0)
   for (let at = 0; at < count; at++) expect(followed.stdout).toContain(`   says ${at}\n`)
   await read(false)
-}, 180_000)
+}, 300_000)
 
 test('wherever a run is killed: its events are whole lines up to the cut, and readers tell what was', async () => {
   for (const after of [1, 7, 40, 90]) {
@@ -90,4 +90,4 @@ test('wherever a run is killed: its events are whole lines up to the cut, and re
     expect([0, after === 1 ? 2 : 0]).toContain(followed.exitCode)
   }
   expect(await lab.kedge('run', 'all')).toMatchObject({ exitCode: 0 })
-}, 180_000)
+}, 300_000)
