@@ -23,7 +23,7 @@ export function sshWords({ target, keyFile, pinned }: SshLogin, command: readonl
     ...(keyFile ? ['-i', keyFile, '-o', 'IdentitiesOnly=yes'] : target.key ? ['-i', target.key] : []),
     // ssh would look in the home of the account, kedge looks in $HOME: both shall trust the same keys.
     '-o',
-    `UserKnownHostsFile=${pinned?.file ?? join(homedir(), '.ssh', 'known_hosts')}`,
+    `UserKnownHostsFile=${optionValue(pinned?.file ?? join(homedir(), '.ssh', 'known_hosts'))}`,
     ...(pinned ? ['-o', 'GlobalKnownHostsFile=/dev/null'] : []),
     '-o',
     'StrictHostKeyChecking=yes',
@@ -32,6 +32,9 @@ export function sshWords({ target, keyFile, pinned }: SshLogin, command: readonl
     ...(command.length > 0 ? ['--', ...command.map(quote)] : []),
   ]
 }
+
+/** One path and no list of several: ssh takes options apart at blanks, and puts other things in the place of `%h`. */
+const optionValue = (path: string): string => `"${path.replace(/["\\]/g, '\\$&').replaceAll('%', '%%')}"`
 
 /** A shell, or a command, on the terminal that kedge was started in. Resolves with ssh's exit code. */
 export function openSsh(
