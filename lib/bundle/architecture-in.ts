@@ -1,17 +1,17 @@
 import { closeSync, openSync, readSync } from 'node:fs'
 import type { Architecture } from '../topology/topology.ts'
 import type { Piece } from './manifest.ts'
-import { readMember, type TarMember, tarMembers } from './tar-members.ts'
+import { readMember, type TarMember, type TarRange, tarMembers } from './tar-members.ts'
 
 /** What can be told of a file by looking into it; `other` names what kedge has no use for. */
 export type Found = Architecture | 'unknown' | { readonly other: string }
 
 /** The machine that a program, an image or packages are for, by their own words. A VM image does not say. */
-export function architectureIn(path: string, kind: Piece['kind']): Found {
-  if (kind === 'file') return programArchitecture(path)
-  if (kind === 'vm-image') return isQcow2(path) ? 'unknown' : { other: 'no qcow2 image' }
+export function architectureIn(path: string, kind: Piece['kind'], within: TarRange = {}): Found {
+  if (kind === 'file') return programArchitecture(path, within)
+  if (kind === 'vm-image') return isQcow2(path, within) ? 'unknown' : { other: 'no qcow2 image' }
   if (kind === 'manifest') return 'unknown'
-  const members = tarMembers(path)
+  const members = tarMembers(path, within)
   if (!members) return { other: 'no tar' }
   return kind === 'image' ? archiveArchitecture(path, members) : packagesArchitecture(members)
 }
@@ -19,20 +19,20 @@ export function architectureIn(path: string, kind: Piece['kind']): Found {
 const elfMachines: Readonly<Record<number, Found>> = { 62: 'amd64', 183: 'arm64' }
 
 /** By the ELF header; a script, which fits any machine, is `unknown`. */
-function programArchitecture(path: string): Found {
-  const head = headOf(path, 20)
+function programArchitecture(path: string, { offset }: TarRange): Found {
+  const head = headOf(path, 20, offset)
   if (head.toString('latin1', 0, 4) !== '\x7fELF') return 'unknown'
   const machine = head.readUInt16LE(18)
   return elfMachines[machine] ?? { other: `a program for ELF machine ${machine}` }
 }
 
-const isQcow2 = (path: string) => headOf(path, 4).toString('latin1') === 'QFI\xfb'
+const isQcow2 = (path: string, { offset }: TarRange) => headOf(path, 4, offset).toString('latin1') === 'QFI\xfb'
 
-function headOf(path: string, bytes: number): Buffer {
+function headOf(path: string, bytes: number, offset = 0): Buffer {
   const head = Buffer.alloc(bytes)
   const file = openSync(path, 'r')
   try {
-    readSync(file, head, 0, bytes, 0)
+    readSync(file, head, 0, bytes, offset)
     return head
   } finally {
     closeSync(file)
@@ -40,8 +40,8 @@ function headOf(path: string, bytes: number): Buffer {
 }
 
 /** A docker-archive's own list of the images in it. */
-export function archiveNames(path: string): readonly string[] {
-  const members = tarMembers(path)
+export function archiveNames(path: string, within: TarRange = {}): readonly string[] {
+  const members = tarMembers(path, within)
   return (members && entriesOf(path, members))?.flatMap(({ RepoTags }) => RepoTags ?? []) ?? []
 }
 

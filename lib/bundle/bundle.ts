@@ -52,7 +52,10 @@ export const fits = (piece: Pick<Piece, 'architecture'>, architecture: Piece['ar
   piece.architecture === architecture || piece.architecture === 'all'
 
 /** As `openBundle` does; a piece of a folder that is missing or cut short goes to `onFault` instead, where there is one. */
-export function piecesAt(place: string | FileRange, onFault?: (fault: TaskError) => void): readonly LocatedPiece[] {
+export function piecesAt(
+  place: string | FileRange,
+  onFault?: (fault: TaskError, piece: Piece) => void,
+): readonly LocatedPiece[] {
   if (typeof place !== 'string') return openBundleFile(place.path, place.offset, place.sizeBytes)
   const manifest = join(place, manifestName)
   if (sizeOf(place) !== undefined) return openBundleFile(place)
@@ -69,7 +72,7 @@ export function piecesAt(place: string | FileRange, onFault?: (fault: TaskError)
       return [located(piece, place)]
     } catch (error) {
       if (!onFault || !(error instanceof TaskError)) throw error
-      onFault(error)
+      onFault(error, piece)
       return []
     }
   })

@@ -9,16 +9,19 @@ export type ReadOptions = {
   readonly onProgress?: (readBytes: number, totalBytes: number) => void
 }
 
+/** Bytes of a file, and what they should add up to. */
+export type Content = Pick<Asset, 'path' | 'offset' | 'sizeBytes' | 'sha256'>
+
 /** Reads several at once: a disk that has to seek, or is far away, answers the better for it. */
 const atOnce = 4
 const chunkBytes = 1024 * 1024
 
 /** Those of the pieces whose content is not what their sha256 says; what several of them share is read once. */
-export async function damagedPieces<P extends Asset>(
+export async function damagedPieces<P extends Content>(
   pieces: readonly P[],
   { signal, onProgress }: ReadOptions = {},
 ): Promise<readonly P[]> {
-  const placeOf = ({ path, offset = 0, sizeBytes, sha256 }: Asset) => [path, offset, sizeBytes, sha256].join('\0')
+  const placeOf = ({ path, offset = 0, sizeBytes, sha256 }: Content) => [path, offset, sizeBytes, sha256].join('\0')
   const places = new Map(pieces.map((piece) => [placeOf(piece), piece]))
   const totalBytes = [...places.values()].reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
   let done = 0
@@ -35,7 +38,7 @@ export async function damagedPieces<P extends Asset>(
   return pieces.filter((piece) => damaged.has(placeOf(piece)))
 }
 
-async function isWhole(piece: Asset, report: (bytes: number) => void, signal?: AbortSignal): Promise<boolean> {
+async function isWhole(piece: Content, report: (bytes: number) => void, signal?: AbortSignal): Promise<boolean> {
   signal?.throwIfAborted()
   const file = await open(piece.path).catch(() => undefined)
   if (!file) return false

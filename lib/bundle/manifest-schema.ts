@@ -4,7 +4,7 @@ const text = (description: string, more: object = {}) => ({
   type: 'string',
   description,
   minLength: 1,
-  not: { pattern: unprintable },
+  not: { type: 'string', pattern: unprintable },
   ...more,
 })
 
@@ -45,8 +45,8 @@ const pieceSchema = {
   },
   if: { type: 'object', properties: { kind: { const: 'image' } }, required: ['kind'] },
   // biome-ignore lint/suspicious/noThenProperty: the word is JSON Schema's
-  then: { properties: { name: { pattern: imagePattern } } },
-  else: { properties: { name: { pattern: namePattern } } },
+  then: { type: 'object', properties: { name: { type: 'string', pattern: imagePattern } } },
+  else: { type: 'object', properties: { name: { type: 'string', pattern: namePattern } } },
 }
 
 /** JSON Schema of a bundle's `manifest.json`, for `kedge schema bundle`. It lets through what `parseManifest` reads. */

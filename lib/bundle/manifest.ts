@@ -91,7 +91,7 @@ function parsePiece(value: unknown, place: string): Piece {
   const { sizeBytes } = piece
   if (!Number.isSafeInteger(sizeBytes) || (sizeBytes as number) < 0)
     throw damagedBundle(`${place}: sizeBytes is not a whole number`)
-  const roles = piece.roles ?? []
+  const roles = piece.roles === undefined ? [] : piece.roles
   // A role that no node has would keep an image from every node without a word.
   if (!isListOfRoles(roles)) throw damagedBundle(`${place}: roles is not a list of ${pieceRoles.join(', ')}`)
   const name = textOf(piece, 'name', place)

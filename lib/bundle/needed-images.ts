@@ -9,6 +9,8 @@ export type NeededImage = {
   readonly roles: readonly Role[]
   readonly anyTag?: true
   readonly instead?: readonly string[]
+  /** A guess: the bundle's piece of that name says which images it runs. */
+  readonly namedIn?: 'pod-network'
 }
 
 const everywhere: readonly Role[] = []
@@ -35,6 +37,7 @@ const newest = { etcd: '3.5.16-0', coredns: 'v1.11.3', pause: '3.10' }
 export const flannelVersion = '0.27.4'
 /** CNI plug-ins of the flannel release that bundles are made with. */
 const flannelPlugin = 'v1.8.0-flannel1'
+const inPodNetwork = { anyTag: true, namedIn: 'pod-network' } as const
 
 /** Every image that the lab's nodes run. */
 export function neededImages(topology: Topology): readonly NeededImage[] {
@@ -43,8 +46,8 @@ export function neededImages(topology: Topology): readonly NeededImage[] {
   return [
     image('registry.k8s.io/pause', known.pause, everywhere, { anyTag: true }),
     ...(kubernetes.distribution === 'kubeadm' ? kubeadmImages(kubernetes.version, known) : k3sImages()),
-    image('ghcr.io/flannel-io/flannel', `v${flannelVersion}`, cloud, { anyTag: true }),
-    image('ghcr.io/flannel-io/flannel-cni-plugin', flannelPlugin, cloud, { anyTag: true }),
+    image('ghcr.io/flannel-io/flannel', `v${flannelVersion}`, cloud, inPodNetwork),
+    image('ghcr.io/flannel-io/flannel-cni-plugin', flannelPlugin, cloud, inPodNetwork),
     ...kubeedgeImages(kubeedge.version),
     ...(kubeedge.mqtt === 'bundle'
       ? [image('docker.io/library/eclipse-mosquitto', '1.6.15', edge, { anyTag: true })]
@@ -80,7 +83,7 @@ function kubeedgeImages(version: string): readonly NeededImage[] {
     ? image(own('iptables-manager-nft'), `v${version}`, cloud, { instead: [`${own('iptables-manager')}:v${version}`] })
     : image(own('iptables-manager'), `v${version}`, cloud)
   return [
-    image(own('cloudcore'), `v${version}`, cloud),
+    image(own('cloudcore'), `v${version}`, controlPlane),
     manager,
     image(own('installation-package'), `v${version}`, edge),
   ]
@@ -90,5 +93,5 @@ const image = (
   repository: string,
   version: string,
   roles: readonly Role[],
-  more: Pick<NeededImage, 'anyTag' | 'instead'> = {},
+  more: Pick<NeededImage, 'anyTag' | 'instead' | 'namedIn'> = {},
 ): NeededImage => ({ name: `${repository}:${version}`, version: version.replace(/^v/, ''), roles, ...more })

@@ -3,18 +3,25 @@ import { readBytes } from './read-image.ts'
 
 export type TarMember = { readonly name: string; readonly offset: number; readonly sizeBytes: number }
 
+/** All of the file by default. */
+export type TarRange = { readonly offset?: number; readonly sizeBytes?: number }
+
 const blockBytes = 512
 
 /**
  * The files in a tar that is not compressed, with where their bytes lie; only headers are read, however large it is. Undefined
- * for what is no tar. A member whose name took an extension of the format has the name that its own header gives.
+ * for what is no tar. The tar may be a part of the file; members' places count from the file's start. A member whose name
+ * took an extension of the format has the name that its own header gives.
  */
-export function tarMembers(path: string): readonly TarMember[] | undefined {
+export function tarMembers(path: string, within: TarRange = {}): readonly TarMember[] | undefined {
+  const { offset: start = 0, sizeBytes: length = Number.POSITIVE_INFINITY } = within
   const file = openSync(path, 'r')
   try {
     const members: TarMember[] = []
     const header = Buffer.alloc(blockBytes)
-    for (let position = 0; readSync(file, header, 0, blockBytes, position) === blockBytes; ) {
+    const isFull = (position: number) =>
+      position + blockBytes <= start + length && readSync(file, header, 0, blockBytes, position) === blockBytes
+    for (let position = start; isFull(position); ) {
       if (header.every((byte) => byte === 0)) return members
       if (header.toString('latin1', 257, 262) !== 'ustar') return undefined
       const sizeBytes = sizeIn(header)

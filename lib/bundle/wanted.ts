@@ -13,12 +13,16 @@ export type Wanted = {
   readonly roles: readonly Role[]
   /** The nodes that it is for, in the order of the file. */
   readonly nodes: readonly string[]
-  /** The task that asks for it. */
+  /** The first task that asks for it. */
   readonly task: string
   /** The tag may be another one: only a program of the bundle, or the pod network's manifest, says which it has to be. */
   readonly anyTag?: true
   /** Names of pieces that will do as well. */
   readonly instead?: readonly string[]
+  /** A piece of any kind will do: own tasks name theirs without it. */
+  readonly anyKind?: true
+  /** A guess: the bundle's piece of that name says which images it runs. */
+  readonly namedIn?: 'pod-network'
 }
 
 /** What a rule says of one node; several nodes of one architecture become one Wanted. */
@@ -45,8 +49,9 @@ export function wantedPieces(topology: Topology): readonly Wanted[] {
       if (!builtIn.has(need.task)) continue
       const architecture = need.architecture ?? node.architecture
       const key = [need.kind, need.name, architecture].join(' ')
-      const nodes = [...(wanted.get(key)?.nodes ?? []), node.name]
-      wanted.set(key, { ...need, architecture, roles, nodes })
+      const before = wanted.get(key)
+      const nodes = [...(before?.nodes ?? []), node.name]
+      wanted.set(key, { ...need, task: before?.task ?? need.task, architecture, roles, nodes })
     }
   }
   const place = ({ kind }: Wanted) => order.indexOf(kind)

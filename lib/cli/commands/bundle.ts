@@ -3,5 +3,11 @@ import type { CommandGroup } from '../command-group.ts'
 export default {
   commands: {
     create: { summary: 'fetch all that this lab needs into a bundle', load: () => import('./bundle/create.ts') },
+    verify: {
+      summary: 'say what a bundle lacks for this lab, or what of it is damaged',
+      load: () => import('./bundle/verify.ts'),
+    },
+    show: { summary: 'list what a bundle holds', load: () => import('./bundle/show.ts') },
+    detach: { summary: "take the bundle's disk out of the lab's VMs", load: () => import('./bundle/detach.ts') },
   },
 } satisfies CommandGroup

@@ -16,6 +16,9 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
   bundle: { summary: 'make, check and prove what an air-gapped lab needs', load: () => import('./bundle.ts') },
   destroy: { summary: 'remove what kedge made, and only that', load: () => import('./destroy.ts') },
   init: { summary: 'start a lab file, or a task of your own', load: () => import('./init.ts') },
-  schema: { summary: 'print the JSON Schema of the lab file', load: () => import('./schema.ts') },
+  schema: {
+    summary: "print the JSON Schema of the lab file, or of a bundle's manifest",
+    load: () => import('./schema.ts'),
+  },
   version: { summary: 'print version, commit and what is embedded', load: () => import('./version.ts') },
 }
