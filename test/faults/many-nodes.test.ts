@@ -30,11 +30,12 @@ test.skipIf(!sshdPath)(
       mkdirSync(join(folder, 'tasks'))
       for (const [at, task] of tasks.entries())
         writeFileSync(join(folder, `tasks/${task}.ts`), taskText(task, at, made))
-      const wiring = tasks.map((task, at) => {
-        const needs = at === 0 ? '' : `, needs: [${tasks[at - 1]}]`
-        return `  ${task}: { on: nodes${needs}, timeout: ${task === 'd' ? `${limitSeconds}s` : '10m'} }\n`
-      })
-      lab.config(Object.fromEntries(nodes), wiring.join(''))
+      const wiring = (limit: string) =>
+        tasks.map((task, at) => {
+          const needs = at === 0 ? '' : `, needs: [${tasks[at - 1]}]`
+          return `  ${task}: { on: nodes${needs}, timeout: ${task === 'd' ? limit : '10m'} }\n`
+        })
+      lab.config(Object.fromEntries(nodes), wiring(`${limitSeconds}s`).join(''))
 
       const { exitCode, stderr, peakMiB } = await lab.kedge('run', 'all', '--json')
       expect({ exitCode, stderr }).toMatchObject({ exitCode: 5 })
@@ -56,7 +57,9 @@ test.skipIf(!sshdPath)(
 
       await until(() => processesNaming(join(folder, 'hangs')).length === 0)
       writeFileSync(join(folder, 'cured'), '')
-      expect(await lab.kedge('run', 'all')).toMatchObject({ exitCode: 0 })
+      lab.config(Object.fromEntries(nodes), wiring('10m').join(''))
+      const { exitCode: cured } = await lab.kedge('run', 'all', '--quiet')
+      expect(cured).toBe(0)
       expect(existsSync(join(made, `h@${hanging}`))).toBe(true)
     } finally {
       lab?.remove()

@@ -18,7 +18,10 @@ export default {
       .argument('[task[@node]]', 'one task, or one instance (default: all of the run)')
       .option('--run <id>', 'of this run (default: the latest that printed it)')
       .option('-f, --follow', 'go on as it grows, until the run ends')
-      .addHelpText('after', '\nExamples:\n  kedge logs join-edge@edge-1\n  kedge logs install-runtime -f\n'),
+      .addHelpText(
+        'after',
+        '\nOf a log the first 32 MiB and at least the last 16 MiB are kept.\n\nExamples:\n  kedge logs join-edge@edge-1\n  kedge logs install-runtime -f\n',
+      ),
 
   async run(terminal, [wanted], options: LogsOptions) {
     const { stateFolder, topology } = openLab(terminal, options)
