@@ -85,3 +85,23 @@ test('--node: a cluster that does not answer is said and stops nothing; a machin
   expect(destroy('--node', 'edge-1', '--purge', '--yes').exitCode).toBe(2)
   expect(destroy('--node', 'edge-7', '--yes')).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('edge-1') })
 })
+
+test('a lab of machines of one’s own needs no libvirt; a machine and a cluster that do not answer are said, and stop nothing', () => {
+  writeFileSync(join(folder, 'bin/virsh'), '#!/bin/sh\necho "error: failed to connect to the hypervisor" >&2\nexit 1\n')
+  const file = join(folder, 'kedge.config.yaml')
+  writeFileSync(
+    file,
+    readFileSync(file, 'utf8').replace(
+      /edge-1: .*/,
+      'edge-1: { role: edge, ssh: { host: 127.0.0.1, port: 1, user: pi }, cloudcore: 10.0.0.2 }',
+    ),
+  )
+  expect(destroy('--yes')).toMatchObject({ exitCode: 0, stderr: expect.stringContaining('it has never had a VM') })
+  const { exitCode, stderr } = destroy('--node', 'edge-1', '--yes')
+  expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: expect.stringContaining('the cluster was not told: ') })
+  expect(stderr).toContain('edge-1 itself was not told: ')
+  expect(stderr).toContain('once it answers: kedge destroy --node edge-1')
+  // Where there may have been VMs, libvirt has to be asked.
+  mkdirSync(join(folder, '.kedge/paper/keys'))
+  expect(destroy('--yes')).toMatchObject({ exitCode: 5, stderr: expect.stringContaining('libvirt does not answer') })
+})

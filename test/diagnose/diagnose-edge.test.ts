@@ -149,6 +149,16 @@ describe('each step fails by itself, and says what to type', () => {
   const rejoin = `kedge ssh edge-1 -- sudo keadm reset edge --force; ${join}`
   const setClock = 'kedge ssh edge-1 -- sudo date -s @$(date +%s)'
   const notReady = { ready: 'Unknown', message: 'Kubelet stopped posting node status.' } as const
+  test('an edge whose own certificate is over', async () => {
+    const certificate = readFileSync(new URL('../fixtures/tasks/expired-edge.crt', import.meta.url), 'utf8')
+    const { failed, first } = await diagnosed({
+      files: { '/etc/kubeedge/certs/server.crt': certificate },
+      node: notReady,
+    })
+    expect(failed[0]).toMatch(/^the edge's certificate is good: ended \d+ d/)
+    expect(first).toMatchObject({ cause: expect.stringMatching(/^the certificate of edge-1 has expired/), cure: join })
+  })
+
   test.each<[string, Edge, string, RegExp, string]>([
     [
       'a clock behind the control plane’s',
