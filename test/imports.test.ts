@@ -10,6 +10,8 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   'lib/host': ['lib/event'],
   'lib/task': ['lib/topology', 'lib/host', 'lib/event'],
   'lib/bundle': ['lib/task', 'lib/topology', 'lib/host', 'lib/event'],
+  'lib/pack': ['lib/bundle', 'lib/task', 'lib/topology', 'lib/host', 'lib/event'],
+  'lib/isolation': ['lib/task', 'lib/topology', 'lib/host', 'lib/event'],
   'lib/machine': ['lib/bundle', 'lib/task', 'lib/topology', 'lib/host', 'lib/event'],
   'lib/runtime': ['lib/bundle', 'lib/task', 'lib/topology', 'lib/host', 'lib/event'],
   'lib/distribution': ['lib/runtime', 'lib/bundle', 'lib/task', 'lib/topology', 'lib/host', 'lib/event'],

@@ -1,4 +1,5 @@
 import type { Command as Program } from 'commander'
+import type { Pack } from '../pack/read-pack.ts'
 
 /** What a command gets of the outside: arguments, streams and surroundings. Only main.ts knows where they come from. */
 export type Terminal = {
@@ -16,8 +17,10 @@ export type Terminal = {
   readonly signal: AbortSignal
   /** Called when a second one ends kedge at once, which is then within a second. */
   atOnce(callback: () => Promise<void>): void
-  /** The running program, for the plain runtime's own uses. */
+  /** The running program. */
   readonly execPath: string
+  /** The lab that the running program carries, where it is a pack. */
+  readonly pack?: Pack
 }
 
 /** Options that every command takes. */
@@ -27,6 +30,8 @@ export type GlobalOptions = {
   readonly color: 'auto' | 'always' | 'never'
   readonly quiet?: boolean
   readonly verbose?: boolean
+  /** An ed25519 public key, or the file with it: what it has not signed is refused. */
+  readonly trust?: string
 }
 
 /** One file in commands/. `configure` declares arguments and options; `run` returns the exit code. */

@@ -1,13 +1,14 @@
 import { chmodSync, existsSync, mkdirSync, statSync } from 'node:fs'
-import { dirname, join, resolve } from 'node:path'
+import { basename, dirname, join, resolve } from 'node:path'
 import embeddedText from '../../kedge.config.yaml' with { type: 'text' }
 import { tasks as builtIn } from '../../tasks/index.ts'
 import type { Holder } from '../event/lab-lock.ts'
 import { readSmallFile } from '../host/read-small-file.ts'
+import { labFileName, type PackedFile, readFiles } from '../pack/pack-files.ts'
 import { buildPlan } from '../plan/build-plan.ts'
 import type { Plan } from '../plan/plan.ts'
-import { ownTaskFiles } from '../task/own-tasks.ts'
-import type { Task } from '../task/task.ts'
+import { ownTaskFiles, ownTasksAmong } from '../task/own-tasks.ts'
+import type { FileRange, Task } from '../task/task.ts'
 import { formatProblems } from '../topology/format-problem.ts'
 import { loadTopology } from '../topology/load-topology.ts'
 import { nearest } from '../topology/nearest.ts'
@@ -15,6 +16,7 @@ import type { Topology } from '../topology/topology.ts'
 import { mostProblems } from '../topology/yaml-file.ts'
 import { type GlobalOptions, type Terminal, wantsColor } from './command.ts'
 import { CliError, exitCodes } from './exit-codes.ts'
+import { stateRootOf } from './state-root.ts'
 
 /** A loaded lab: what a command works on. */
 export type Lab = {
@@ -24,19 +26,24 @@ export type Lab = {
   readonly stateFolder: string
   /** Files of own tasks by name; they win over built-in ones. */
   readonly ownTasks: ReadonlyMap<string, string>
+  /** The folder, the file, or the part of the running program that is the lab's bundle. */
+  readonly bundle?: string | FileRange
+  /** What is to be laid out in `dirname(topology.file)` before anything of the lab is run: a pack carries it. */
+  readonly carried?: readonly PackedFile[]
 }
 
-const defaultName = 'kedge.config.yaml'
+const defaultName = labFileName
 
-/** Loads the lab file that the options name, or the one here, or the embedded one with a line that says so. */
+/** Loads the lab file that the options name, or the one here, or the one that this program carries, with a line that says so. */
 export function openLab(terminal: Terminal, options: GlobalOptions): Lab {
-  const given = options.config
-  const path = resolve(terminal.cwd, given ?? defaultName)
-  const isEmbedded = given === undefined && !existsSync(path)
-  if (isEmbedded && !options.quiet) terminal.error(`no ${defaultName} here: using the embedded reference lab\n`)
-  const file = isEmbedded ? join(terminal.cwd, defaultName) : path
-  const text = isEmbedded ? embeddedText : readConfig(path, given ?? defaultName)
-  const ownTasks = ownTaskFiles(dirname(file))
+  const source = sourceOf(terminal, options)
+  const { file, text, carried } = source
+  const ownTasks = carried
+    ? ownTasksAmong(
+        dirname(file),
+        carried.flatMap(({ path }) => (dirname(path) === 'tasks' ? [basename(path)] : [])),
+      )
+    : ownTaskFiles(dirname(file))
   const known = new Set([...Object.keys(builtIn), ...ownTasks.keys()])
   const loaded = loadTopology(text, file, { tasks: known, base: embeddedText })
   if (!loaded.ok) {
@@ -45,8 +52,39 @@ export function openLab(terminal: Terminal, options: GlobalOptions): Lab {
     throw new CliError(exitCodes.configuration, `${text.endsWith('\n') ? text : `${text}\n`}${more}`)
   }
   const { topology } = loaded
-  const stateRoot = options.state ? resolve(terminal.cwd, options.state) : join(dirname(file), '.kedge')
-  return { topology, plan: buildPlan(topology), stateFolder: join(stateRoot, topology.lab), ownTasks }
+  const bundle = carried ? terminal.pack?.bundle : (topology.bundle ?? terminal.pack?.bundle)
+  return {
+    topology,
+    plan: buildPlan(topology),
+    stateFolder: join(source.stateRoot, topology.lab),
+    ownTasks,
+    ...(bundle === undefined ? {} : { bundle }),
+    ...(carried ? { carried } : {}),
+  }
+}
+
+type Source = {
+  readonly file: string
+  readonly text: string
+  readonly stateRoot: string
+  readonly carried?: readonly PackedFile[]
+}
+
+function sourceOf(terminal: Terminal, options: GlobalOptions): Source {
+  const given = options.config
+  const file = resolve(terminal.cwd, given ?? defaultName)
+  const stateRoot = stateRootOf(terminal, options, dirname(file))
+  if (given !== undefined || existsSync(file)) return { file, stateRoot, text: readConfig(file, given ?? defaultName) }
+  const say = (text: string) => options.quiet || terminal.error(text)
+  const { pack } = terminal
+  if (!pack) {
+    say(`no ${defaultName} here: using the embedded reference lab\n`)
+    return { file, stateRoot, text: embeddedText }
+  }
+  say(`no ${defaultName} here: using the lab ${pack.claims.lab} that this program carries\n`)
+  const carried = readFiles(pack.files)
+  const text = carried.find(({ path }) => path === labFileName)?.content.toString() ?? ''
+  return { file: join(stateRoot, 'packed', labFileName), stateRoot, text, carried }
 }
 
 function readConfig(path: string, shown: string): string {

@@ -4,10 +4,11 @@ import type { Command, GlobalOptions, Terminal } from './command.ts'
 import type { CommandEntry } from './command-group.ts'
 import { commands } from './commands/index.ts'
 import { CliError, exitCodeOf, exitCodes } from './exit-codes.ts'
+import { withPack } from './with-pack.ts'
 
 /** Parses the command line, runs the command and returns the exit code. The one place where errors become texts and codes. */
 export async function runProgram(words: readonly string[], given: Terminal): Promise<number> {
-  const terminal = cleanTerminal(given)
+  let terminal = cleanTerminal(given)
   let exitCode: number = exitCodes.done
   const program = globalOptions(new Program('kedge'))
     .description('Builds a KubeEdge lab from one file.')
@@ -18,7 +19,9 @@ export async function runProgram(words: readonly string[], given: Terminal): Pro
 
   const run = (command: Command, sub: Program) =>
     sub.action(async () => {
-      exitCode = await command.run(terminal, sub.args, sub.optsWithGlobals<GlobalOptions>())
+      const options = sub.optsWithGlobals<GlobalOptions>()
+      terminal = await withPack(terminal, options)
+      exitCode = await command.run(terminal, sub.args, options)
     })
   await addCommands(program, commands, words, run)
 
@@ -77,6 +80,7 @@ const globalOptions = (program: Program) =>
     .addOption(new Option('--color <when>', 'colour').choices(['auto', 'always', 'never']).default('auto'))
     .option('-q, --quiet', 'say failures only')
     .option('-v, --verbose', 'show what commands print')
+    .option('--trust <key>', 'refuse a pack that this ed25519 public key, or the one in this file, has not signed')
 
 /** Everything after `kubectl` is kubectl's, also what looks like an option of kedge's. */
 function withSeparator(words: readonly string[]): string[] {

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { dirname } from 'node:path'
 import { type Bundle, openBundle } from '../bundle/bundle.ts'
 import { TaskError } from '../event/failure.ts'
 import { killChildren } from '../host/child.ts'
@@ -6,13 +7,14 @@ import { holdOutputFor } from '../host/outlet.ts'
 import { createVault } from '../host/secret.ts'
 import { toFailure } from '../host/to-failure.ts'
 import { type Connections, createConnections } from '../machine/connections.ts'
+import { layOut } from '../pack/pack-files.ts'
 import type { Instance } from '../plan/plan.ts'
 import { contextMaker, type Surroundings } from '../run/task-context.ts'
 import type { World } from '../run/world.ts'
 import { isOneLiner, oneLiner } from '../task/one-liner.ts'
 import { loadOwnTask } from '../task/own-tasks.ts'
 import type { Task } from '../task/task.ts'
-import type { Topology, Wiring } from '../topology/topology.ts'
+import type { Wiring } from '../topology/topology.ts'
 import type { Terminal } from './command.ts'
 import { builtInTask, type Lab, makeStateFolder } from './lab.ts'
 import { seededRandom } from './seeded-random.ts'
@@ -33,6 +35,7 @@ export async function openSession(
   seed = randomBytes(4).readUInt32BE(),
 ): Promise<Session> {
   makeStateFolder(lab)
+  if (lab.carried) layOut(lab.carried, dirname(lab.topology.file))
   terminal.atOnce(killChildren)
   holdOutputFor(terminal.backlog)
   const { topology, stateFolder } = lab
@@ -41,7 +44,7 @@ export async function openSession(
   const surroundings: Surroundings = {
     topology,
     connection: connections.to,
-    bundle: bundleOf(topology),
+    bundle: bundleOf(lab),
     attachBundle: async (ctx) => (await import('../machine/attach-bundle.ts')).attachBundle(ctx),
     secret: vault.secret,
     stateFolder,
@@ -84,17 +87,17 @@ async function makerOf(wiring: Wiring, lab: Lab): Promise<() => Task> {
 }
 
 /** The lab's bundle, opened when the first task asks for a piece. */
-function bundleOf({ bundle: path }: Topology): () => Bundle {
+function bundleOf({ bundle: place }: Lab): () => Bundle {
   let bundle: Bundle | undefined
   return () => {
-    if (path === undefined) {
+    if (place === undefined) {
       throw new TaskError({
         kind: 'bundle',
         message: 'the lab has no bundle',
         cure: 'name one in the file: `bundle: ./bundle`',
       })
     }
-    bundle ??= openBundle(path)
+    bundle ??= openBundle(place)
     return bundle
   }
 }

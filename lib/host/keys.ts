@@ -44,3 +44,16 @@ export function keyTypeOf(blob: Buffer): string {
   const length = blob.readUInt32BE(0)
   return blob.length >= 4 + length ? blob.toString('latin1', 4, 4 + length) : ''
 }
+
+/**
+ * The 32 bytes that an ed25519 private key in OpenSSH's own format is made of; undefined for any other text. Throws an
+ * Error for one that has a passphrase, or is of another type.
+ */
+export function privateSeed(text: string): Buffer | undefined {
+  if (!text.includes('BEGIN OPENSSH PRIVATE KEY')) return undefined
+  const key = ssh2.utils.parseKey(text)
+  if (key instanceof Error) throw key
+  if (key.type !== 'ssh-ed25519') throw new TypeError(`Not an ed25519 key: ${key.type}`)
+  // PKCS#8, as ssh2 writes it: the seed is its end.
+  return Buffer.from(key.getPrivatePEM().replace(/-----[^-]+-----/g, ''), 'base64').subarray(-32)
+}

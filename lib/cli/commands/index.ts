@@ -14,6 +14,7 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
   ssh: { summary: 'a shell on a node, or a command there', load: () => import('./ssh.ts') },
   kubectl: { summary: 'kubectl against the lab', load: () => import('./kubectl.ts') },
   bundle: { summary: 'make, check and prove what an air-gapped lab needs', load: () => import('./bundle.ts') },
+  pack: { summary: 'make one file of this kedge, the lab file and its bundle', load: () => import('./pack.ts') },
   destroy: { summary: 'remove what kedge made, and only that', load: () => import('./destroy.ts') },
   init: { summary: 'start a lab file, or a task of your own', load: () => import('./init.ts') },
   schema: {
