@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { isAlive, untilDead } from './contract-stop.ts'
@@ -13,7 +13,7 @@ async function killWhileRunning(
   script: (folder: string) => readonly string[],
   names: readonly string[],
 ) {
-  const folder = mkdtempSync(join(tmpdir(), 'kedge-guard-'))
+  const folder = mkdtempSync(join(tmpdir(), 'kedge-killed-'))
   const child = Bun.spawn([process.execPath, program, where, ...script(folder)], {
     stdio: ['ignore', 'ignore', 'inherit'],
   })
@@ -23,6 +23,7 @@ async function killWhileRunning(
       if (child.exitCode !== null) throw new Error('it ended by itself')
       await Bun.sleep(10)
     }
+    guards = guardsOf(child.pid, where)
     return names.map((name) => Number(readFileSync(join(folder, name), 'utf8')))
   } finally {
     child.kill('SIGKILL')
@@ -31,10 +32,29 @@ async function killWhileRunning(
   }
 }
 
-/** A test that fails leaves nothing behind. */
+let guards: readonly number[] = []
+
+/** Of a program on this machine, or of a connection to that sshd. */
+function guardsOf(parent: number, where: string): readonly number[] {
+  const port = where.split('|')[1]
+  return readdirSync('/proc').flatMap((name) => {
+    try {
+      const text = (file: string) => readFileSync(`/proc/${name}/${file}`, 'latin1')
+      const isGuard = /^bash\0.*(sweep kedge-|kedge-guard)/s.test(text('cmdline'))
+      const isOurs = port ? text('environ').includes(` 127.0.0.1 ${port}\0`) : text('stat').includes(`) S ${parent} `)
+      return isGuard && isOurs ? [Number(name)] : []
+    } catch {
+      // No process, or one that has ended meanwhile.
+      return []
+    }
+  })
+}
+
+/** When the guard has done its work. A test that fails leaves nothing behind. */
 async function ended(pids: readonly number[]) {
   try {
-    await untilDead(pids)
+    expect(guards).toHaveLength(1)
+    await untilDead([...pids, ...guards])
   } finally {
     for (const pid of pids) if (isAlive(pid)) process.kill(pid, 'SIGKILL')
   }
