@@ -26,7 +26,9 @@ export type Journal = {
   runs(): readonly RunEntry[]
   /** In the order in which they happened; empty for an unknown run. */
   events(run: string): readonly Event[]
-  /** The newest event of each instance that says how it ended, over all runs. */
+  /** Notes that kedge is about to remove these nodes: how anything ended on them says nothing of what will be there later. */
+  noteRemoval(nodes: readonly string[], at: string): void
+  /** The newest event of each instance that says how it ended, over all runs since its node was removed. */
   lastEnds(): ReadonlyMap<InstanceId, Event>
   /** Every instance that any run has had to do with, whether it ended or not. */
   instances(): readonly InstanceId[]
@@ -85,17 +87,22 @@ export function openJournal(path: string, options: { readonly readOnly?: boolean
       return rows.map(({ run, startedAt, result }) => ({ run, startedAt, ...(result ? { result } : {}) }))
     },
     events: (run) => database.query('SELECT body FROM events WHERE run = ? ORDER BY seq').all(run).map(parse),
+    noteRemoval(nodes, at) {
+      for (const node of nodes) insert?.run('', at, 'node-removed', `@${node}`, '{}')
+    },
     lastEnds() {
       const rows = database
         .query(
-          `SELECT body FROM events WHERE seq IN (
-             SELECT max(seq) FROM events WHERE type IN ('task-finished', 'task-failed') GROUP BY instance)`,
+          `SELECT body FROM events e WHERE seq IN (
+             SELECT max(seq) FROM events WHERE type IN ('task-finished', 'task-failed') GROUP BY instance)
+           AND NOT EXISTS (SELECT 1 FROM events r WHERE r.type = 'node-removed'
+             AND r.instance = substr(e.instance, instr(e.instance, '@')) AND r.seq > e.seq)`,
         )
         .all()
       return new Map(rows.map(parse).flatMap((event) => ('id' in event ? [[event.id, event] as const] : [])))
     },
     instances() {
-      const rows = database.query('SELECT DISTINCT instance FROM events WHERE instance IS NOT NULL').all()
+      const rows = database.query("SELECT DISTINCT instance FROM events WHERE instance LIKE '_%@%'").all()
       return rows.map((row) => (row as { instance: InstanceId }).instance)
     },
     close: () => database.close(),

@@ -38,6 +38,20 @@ describe('the journal', () => {
     again.close()
   })
 
+  test('how a task ended counts until its node is removed, and anew from the next end on', () => {
+    const journal = openJournal(join(folder, 'journal.sqlite'))
+    const done = (node: string) =>
+      journal.record(event({ type: 'task-finished', seconds: 1, ...instance, id: `a@${node}`, node }))
+    for (const node of ['n', 'nn', 'hypervisor']) done(node)
+    journal.noteRemoval(['n', 'hypervisor'], '2026-01-02T00:00:00.000Z')
+    expect([...journal.lastEnds().keys()]).toEqual(['a@nn'])
+    expect(journal.instances().toSorted()).toEqual(['a@hypervisor', 'a@n', 'a@nn'])
+    expect(journal.runs()).toEqual([])
+    done('n')
+    expect([...journal.lastEnds().keys()].toSorted()).toEqual(['a@n', 'a@nn'])
+    journal.close()
+  })
+
   test('keeps neither output nor checks: those are in the logs', () => {
     const journal = openJournal(join(folder, 'journal.sqlite'))
     journal.record(event({ type: 'task-output', stream: 'stdout', text: 'hello', ...instance }))

@@ -86,6 +86,8 @@ async function removeLab({ terminal, options, lab, hypervisor, inventory }: Remo
   refuseUsed(inventory)
   terminal.error(removalText(topology, inventory, stateFolder, options.purge === true))
   if (!options.yes) await confirm(terminal, 'Go on?', wordsOf(options))
+  const machines = topology.nodes.filter(({ machine }) => machine.kind === 'existing').map(({ name }) => name)
+  noteRemoval(stateFolder, [hypervisorNode.name, ...inventory.nodes.difference(new Set(machines))])
   const kept = await destroyLab(hypervisor, topology, stateFolder, inventory)
   conclude(terminal, await proveGone(hypervisor, topology, inventory))
   for (const { path, why } of kept) terminal.error(`  ${path} stays: ${why}\n`)
@@ -108,6 +110,7 @@ async function removeNode(removal: Removal, name: string): Promise<void> {
   terminal.error(`This removes ${name} of lab ${topology.lab}: ${cluster}; ${what}\n`)
   if (!options.yes) await confirm(terminal, 'Go on?', wordsOf(options))
   await leaveCluster(session.surroundings, name, terminal)
+  noteRemoval(stateFolder, [name])
   await removeMachine(hypervisor, topology, name, stateFolder)
   conclude(terminal, await proveNodeGone(hypervisor, topology, inventory, name))
   terminal.error(`${name} is gone\n`)
@@ -138,6 +141,15 @@ const usesLibvirt = ({ nodes }: Topology, stateFolder: string): boolean =>
 function conclude(terminal: Terminal, { looked, left }: Proof): void {
   for (const line of looked) terminal.error(`  ${line}\n`)
   if (left.length > 0) throw new CliError(exitCodes.taskFailed, `still there: ${left.join(', ')}`)
+}
+
+/** Before the removal, so that one that is killed half-way is known of as well. */
+function noteRemoval(stateFolder: string, nodes: readonly string[]): void {
+  const path = join(stateFolder, 'journal.sqlite')
+  if (!existsSync(path)) return
+  const journal = openJournal(path)
+  journal.noteRemoval(nodes, new Date().toISOString())
+  journal.close()
 }
 
 /** Nodes that any run had to do with, whether the file still names them or not. */
