@@ -17,21 +17,26 @@ export async function withPack(terminal: Terminal, options: GlobalOptions): Prom
   const { checkPackOnce } = await import('../pack/check-pack.ts')
   const display = bytesDisplay(terminal, options, 'reading through this pack')
   const noteFolder = stateRootOf(terminal, options, terminal.cwd)
-  await checkPackOnce(pack, noteFolder, { signal: terminal.signal, onProgress: display.show }).finally(display.end)
+  try {
+    await checkPackOnce(pack, noteFolder, { signal: terminal.signal, onProgress: display.show })
+  } catch (error) {
+    throw terminal.signal.aborted ? new CliError(exitCodes.interrupted, 'interrupted before anything was done') : error
+  } finally {
+    display.end()
+  }
   return { ...terminal, pack }
 }
 
 /** Refuses a pack that nobody, or somebody else, has signed. */
 export async function mustBeTrusted(pack: Pack | undefined, trust: string, { cwd }: Terminal): Promise<void> {
-  if (!pack) throw new CliError(exitCodes.bundle, '--trust: this kedge is no pack, so nobody has signed it')
+  if (!pack) throw new CliError(exitCodes.bundle, 'this is no pack: nobody has signed it')
   const { refuseUntrusted } = await import('../pack/signature.ts')
   const read = trust.startsWith('ssh-') ? { text: trust } : readSmallFile(resolve(cwd, trust))
-  if (!('text' in read)) throw new CliError(exitCodes.usage, `--trust ${trust}: ${read.why}`)
+  if (!('text' in read)) throw new CliError(exitCodes.usage, `${trust}: ${read.why}`)
   try {
     refuseUntrusted(pack, read.text)
   } catch (error) {
-    if (error instanceof TypeError)
-      throw new CliError(exitCodes.usage, `--trust ${trust}: no line with an ed25519 public key`)
+    if (error instanceof TypeError) throw new CliError(exitCodes.usage, `${trust}: no line with an ed25519 public key`)
     throw error
   }
 }

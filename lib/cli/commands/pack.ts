@@ -2,7 +2,7 @@ import { existsSync, realpathSync, statSync } from 'node:fs'
 import { relative, resolve } from 'node:path'
 import { piecesAt } from '../../bundle/bundle.ts'
 import { lacking } from '../../bundle/lacking.ts'
-import { wantedPieces } from '../../bundle/wanted.ts'
+import type { Wanted } from '../../bundle/wanted.ts'
 import { TaskError } from '../../event/failure.ts'
 import { readSmallFile } from '../../host/read-small-file.ts'
 import { collectFiles } from '../../pack/pack-files.ts'
@@ -10,11 +10,13 @@ import { signClaims } from '../../pack/signature.ts'
 import { writePack } from '../../pack/write-pack.ts'
 import { formatBytes } from '../../report/size.ts'
 import type { FileRange } from '../../task/task.ts'
+import { bundlePlace, pathOf } from '../bundle-place.ts'
 import { bytesDisplay } from '../bytes-display.ts'
 import type { Command, GlobalOptions, Terminal } from '../command.ts'
 import { CliError, exitCodes } from '../exit-codes.ts'
 import { type Lab, openLab } from '../lab.ts'
 import { kedgeVersion } from '../version.ts'
+import { wantedByLab } from '../wanted-by-lab.ts'
 
 type PackOptions = GlobalOptions & {
   readonly output: string
@@ -51,9 +53,8 @@ Examples:
     const lab = openLab(terminal, options)
     const output = outputOf(terminal, options)
     const { topology } = lab
-    const given = options.bundle
-    const place = given === undefined ? lab.bundle : resolve(terminal.cwd, given)
-    const pieces = place === undefined ? undefined : mustBeComplete(piecesAt(place), place, lab)
+    const place = options.bundle || lab.bundle ? await bundlePlace(terminal, lab, options.bundle) : undefined
+    const pieces = place === undefined ? undefined : mustBeComplete(piecesAt(place), place, lab, await wantedByLab(lab))
     const sign = signerOf(terminal, options.sign)
     const display = bytesDisplay(terminal, options, 'writing the pack')
     try {
@@ -96,12 +97,17 @@ function outputOf(terminal: Terminal, { output, force }: PackOptions): string {
   return path
 }
 
-function mustBeComplete<P extends ReturnType<typeof piecesAt>>(pieces: P, place: string | FileRange, lab: Lab): P {
-  const faults = lacking(wantedPieces(lab.topology), pieces, lab.topology)
+function mustBeComplete<P extends ReturnType<typeof piecesAt>>(
+  pieces: P,
+  place: string | FileRange,
+  { topology }: Lab,
+  wanted: readonly Wanted[],
+): P {
+  const faults = lacking(wanted, pieces, topology)
   if (faults.length === 0) return pieces
   throw new TaskError({
     kind: 'bundle',
-    message: `the bundle ${typeof place === 'string' ? place : place.path} is not complete for lab ${lab.topology.lab}`,
+    message: `the bundle ${pathOf(place)} is not complete for lab ${topology.lab}`,
     lastLines: faults.map(({ name, architecture, message }) => `${name} (${architecture}): ${message}`),
     cure: 'kedge bundle create adds what is missing',
   })

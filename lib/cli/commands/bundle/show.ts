@@ -3,7 +3,7 @@ import { cleanLine } from '../../../report/clean-line.ts'
 import { printableJson } from '../../../report/json.ts'
 import { formatBytes } from '../../../report/size.ts'
 import { table } from '../../../report/table.ts'
-import { bundlePath } from '../../bundle-path.ts'
+import { bundlePlace, pathOf } from '../../bundle-place.ts'
 import type { Command, GlobalOptions } from '../../command.ts'
 import { exitCodes } from '../../exit-codes.ts'
 import { openLab } from '../../lab.ts'
@@ -13,14 +13,15 @@ type ShowOptions = GlobalOptions & { readonly json?: boolean }
 export default {
   configure: (program) =>
     program
-      .argument('[path]', "a bundle's folder or file (default: the lab's)")
+      .argument('[path]', "a bundle's folder or file, or a pack (default: the lab's)")
       .option('--json', 'all that the manifest says, as JSON')
       .addHelpText('after', '\nExamples:\n  kedge bundle show\n  kedge bundle show /media/usb/kedge.bundle --json\n'),
 
   async run(terminal, [given], options: ShowOptions) {
-    const path = bundlePath(terminal, openLab(terminal, options), given)
+    const place = await bundlePlace(terminal, openLab(terminal, options), given)
+    const path = pathOf(place)
     const absent: string[] = []
-    const pieces = piecesAt(path, ({ message }) => absent.push(message))
+    const pieces = piecesAt(place, ({ message }) => absent.push(message))
     const stored = new Map(pieces.map(({ sha256, sizeBytes }) => [sha256, sizeBytes]))
     const sizeBytes = [...stored.values()].reduce((sum, size) => sum + size, 0)
     if (options.json) {

@@ -1,23 +1,25 @@
-import { existsSync } from 'node:fs'
 import { verifyBundle } from '../../../bundle/verify-bundle.ts'
-import { type Wanted, wantedPieces } from '../../../bundle/wanted.ts'
 import { cleanLine } from '../../../report/clean-line.ts'
 import { printableJson } from '../../../report/json.ts'
 import { formatBytes } from '../../../report/size.ts'
 import { table } from '../../../report/table.ts'
-import { loadOwnTask } from '../../../task/own-tasks.ts'
-import { hypervisorNode } from '../../../topology/topology.ts'
-import { bundlePath } from '../../bundle-path.ts'
-import type { Command, GlobalOptions, Terminal } from '../../command.ts'
+import { bundlePlace, pathOf } from '../../bundle-place.ts'
+import { bytesDisplay } from '../../bytes-display.ts'
+import type { Command, GlobalOptions } from '../../command.ts'
 import { exitCodes } from '../../exit-codes.ts'
-import { type Lab, openLab } from '../../lab.ts'
+import { openLab } from '../../lab.ts'
+import { wantedByLab } from '../../wanted-by-lab.ts'
 
-type VerifyOptions = GlobalOptions & { readonly json?: boolean }
+type VerifyOptions = GlobalOptions & { readonly json?: boolean; readonly signedBy?: string }
 
 export default {
   configure: (program) =>
     program
-      .argument('[path]', "a bundle's folder or file (default: the lab's)")
+      .argument('[path]', "a bundle's folder or file, or a pack (default: the lab's)")
+      .option(
+        '--signed-by <key>',
+        'refuse what is not a pack signed with this ed25519 public key, or the one in this file',
+      )
       .option('--json', 'the verdict as JSON')
       .addHelpText(
         'after',
@@ -30,16 +32,18 @@ Exit code: 0 complete and undamaged, 7 something is missing, damaged or of the w
 Examples:
   kedge bundle verify
   kedge -c lab.yaml bundle verify /media/usb/kedge.bundle
+  kedge bundle verify ./kedge-lab --signed-by ~/.ssh/id_ed25519.pub
 `,
       ),
 
   async run(terminal, [given], options: VerifyOptions) {
     const lab = openLab(terminal, options)
-    const path = bundlePath(terminal, lab, given)
-    const progress = readProgress(terminal, options)
-    const wanted = [...wantedPieces(lab.topology), ...(await wantedByOwnTasks(lab))]
+    const place = await bundlePlace(terminal, lab, given, options.signedBy)
+    const path = pathOf(place)
+    const progress = bytesDisplay(terminal, options, 'reading the bundle')
+    const wanted = await wantedByLab(lab)
     const read = { signal: terminal.signal, onProgress: progress.show }
-    const verdict = await verifyBundle(path, wanted, lab.topology, read)
+    const verdict = await verifyBundle(place, wanted, lab.topology, read)
       .catch((error) => {
         if (!terminal.signal.aborted) throw error
       })
@@ -60,48 +64,3 @@ Examples:
 } satisfies Command
 
 const faultsInWords = (count: number) => `${count} ${count === 1 ? 'piece is' : 'pieces are'} missing or wrong`
-
-/** What own tasks name in their `assets`, on each node that they run on. */
-async function wantedByOwnTasks({ topology, plan, ownTasks }: Lab): Promise<readonly Wanted[]> {
-  const scripts = new Map(topology.tasks.map(({ name, script }) => [name, script ?? ownTasks.get(name)]))
-  const assets = new Map<string, readonly string[]>()
-  for (const [name, file] of scripts)
-    if (file !== undefined && existsSync(file)) assets.set(name, (await loadOwnTask(file))().assets ?? [])
-  const nodes = new Map([hypervisorNode, ...topology.nodes].map((node) => [node.name, node]))
-  return plan.instances.flatMap(({ task, node }) => {
-    const architecture = nodes.get(node)?.architecture ?? 'all'
-    return (assets.get(task) ?? []).map(
-      (name): Wanted => ({
-        name,
-        kind: 'file',
-        anyKind: true,
-        version: '',
-        architecture,
-        roles: [],
-        nodes: [node],
-        task,
-      }),
-    )
-  })
-}
-
-/** On a terminal one line that changes, elsewhere one every few seconds; with `--quiet` none. */
-function readProgress(terminal: Terminal, { quiet }: GlobalOptions) {
-  const isLive = terminal.isTty && terminal.env.TERM !== 'dumb'
-  const everyMs = isLive ? 250 : 5000
-  let shownAt = performance.now()
-  let isShown = false
-  return {
-    show(done: number, total: number) {
-      const now = performance.now()
-      if (quiet || now - shownAt < everyMs) return
-      shownAt = now
-      isShown = true
-      const text = `read ${formatBytes(done)} of ${formatBytes(total)}`
-      terminal.error(isLive ? `\r\x1b[K${text}` : `${text}\n`)
-    },
-    end() {
-      if (isLive && isShown) terminal.error('\r\x1b[K')
-    },
-  }
-}

@@ -1,0 +1,35 @@
+import { existsSync } from 'node:fs'
+import { type Wanted, wantedPieces } from '../bundle/wanted.ts'
+import { loadOwnTask } from '../task/own-tasks.ts'
+import { hypervisorNode } from '../topology/topology.ts'
+import type { Lab } from './lab.ts'
+
+/** All that a lab asks of its bundle: what the built-in tasks want, and what own tasks name. */
+export const wantedByLab = async (lab: Lab): Promise<readonly Wanted[]> => [
+  ...wantedPieces(lab.topology),
+  ...(await wantedByOwnTasks(lab)),
+]
+
+/** What own tasks name in their `assets`, on each node that they run on. */
+async function wantedByOwnTasks({ topology, plan, ownTasks }: Lab): Promise<readonly Wanted[]> {
+  const scripts = new Map(topology.tasks.map(({ name, script }) => [name, script ?? ownTasks.get(name)]))
+  const assets = new Map<string, readonly string[]>()
+  for (const [name, file] of scripts)
+    if (file !== undefined && existsSync(file)) assets.set(name, (await loadOwnTask(file))().assets ?? [])
+  const nodes = new Map([hypervisorNode, ...topology.nodes].map((node) => [node.name, node]))
+  return plan.instances.flatMap(({ task, node }) => {
+    const architecture = nodes.get(node)?.architecture ?? 'all'
+    return (assets.get(task) ?? []).map(
+      (name): Wanted => ({
+        name,
+        kind: 'file',
+        anyKind: true,
+        version: '',
+        architecture,
+        roles: [],
+        nodes: [node],
+        task,
+      }),
+    )
+  })
+}
