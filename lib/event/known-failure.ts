@@ -65,5 +65,7 @@ function catchIn({ patterns }: Signature, lines: readonly string[]): Readonly<Re
 
 function inWords({ name, cause, cure, isVague }: Signature, values: Readonly<Record<string, string>>): KnownFailure {
   const fill = (text: string) => text.replace(/\{(\w+)\}/g, (_, key: string) => values[key] ?? '')
-  return { name, cause: fill(cause), cure: fill(cure), ...(isVague ? { isVague } : {}) }
+  // The hypervisor is no node to log in to: it is this machine, or the one of the libvirt URI.
+  const typed = fill(cure).replaceAll('kedge ssh hypervisor -- ', 'on the hypervisor: ')
+  return { name, cause: fill(cause), cure: typed, ...(isVague ? { isVague } : {}) }
 }

@@ -14,7 +14,10 @@ export type SshLogin = {
   readonly pinned?: { readonly file: string; readonly hostKeyLine: string }
 }
 
-/** The words of OpenSSH's client for a login; `command` is quoted for the shell at the far end. */
+/**
+ * The words of OpenSSH's client for a login. A command of several words is quoted for the shell at the far end; a single one
+ * is a script for it, as OpenSSH itself has it.
+ */
 export function sshWords({ target, keyFile, pinned }: SshLogin, command: readonly string[]): readonly string[] {
   const { host, port, user, jump } = target
   return [
@@ -29,7 +32,7 @@ export function sshWords({ target, keyFile, pinned }: SshLogin, command: readonl
     'StrictHostKeyChecking=yes',
     ...(jump ? ['-J', `${jump.user}@${jump.host}:${jump.port}`] : []),
     `${user}@${host}`,
-    ...(command.length > 0 ? ['--', ...command.map(quote)] : []),
+    ...(command.length > 0 ? ['--', ...(command.length === 1 ? command : command.map(quote))] : []),
   ]
 }
 

@@ -91,7 +91,7 @@ describe('a failure', () => {
     expect(withKnownCause(full, 'edge-1')).toMatchObject({
       host: 'hypervisor',
       cause: expect.stringContaining('a disk of hypervisor is full'),
-      cure: 'kedge ssh hypervisor -- df -h',
+      cure: 'on the hypervisor: df -h',
     })
     expect(withKnownCause({ ...full, host: 'edge-1' }, 'edge-1')).toEqual({
       kind: 'command',

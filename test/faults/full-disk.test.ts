@@ -57,7 +57,7 @@ export default task({
         const part = stderr.split('\n\n').find((text) => text.startsWith(`fill@${node}`)) ?? stderr
         expect(part).toMatch(/no space left on device/i)
         expect(part).toContain(`a disk of ${node} is full`)
-        expect(part).toContain(`-- df -h`)
+        expect(part).toContain(node === 'hypervisor' ? 'on the hypervisor: df -h' : 'kedge ssh pi -- df -h')
       }
       // Nothing half-written stays in the way.
       expect(left).toBe('')
