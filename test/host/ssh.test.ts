@@ -148,7 +148,10 @@ describe.if(sshdPath !== undefined)('ssh', () => {
     const target = { ...sshd.target(), hostKeys: pinned(generateKeyPair('other').publicLine) }
     const before = sshd.log().length
     const failure = toFailure(await bind(connectTo(target)).$`true`.nothrow().catch((error) => error))
-    expect(failure).toMatchObject({ kind: 'untrusted', message: expect.stringContaining('not the one that kedge gave') })
+    expect(failure).toMatchObject({
+      kind: 'untrusted',
+      message: expect.stringContaining('not the one that kedge gave'),
+    })
     expect(sshd.log().slice(before)).not.toMatch(/user|publickey/i)
   })
 
@@ -167,6 +170,7 @@ describe.if(sshdPath !== undefined)('ssh', () => {
       kind: 'unreachable',
       isFinal: true,
       message: `${address}: the login was refused with kedge’s key`,
+      host: 'node',
       command: 'true',
     })
     const key = join(sshd.folder, 'stranger')
