@@ -31,8 +31,9 @@ async function makeCluster(lab: FakeLab, folder: string, address: FakeCluster['a
   await master.run('systemctl', 'enable', 'kubelet')
   const names = [1, 2, 3].map((lan) => address(lan, 1))
   master.write('/init.yaml', initConfiguration({ name: 'master', address: address(1, 1), names }))
-  const init = await master.run('kubeadm', 'init', '--config', '/init.yaml')
+  const init = await master.run('kubeadm', 'init', '--config', '/init.yaml', '--skip-token-print')
   if (init.exitCode !== 0) throw new Error(init.stdout + init.stderr + master.log('kubelet'))
+  if (!init.stdout.includes('--token <value withheld>')) throw new Error(`a token is in ${init.stdout}`)
   const kubectl = (...words: readonly string[]) =>
     master.run('kubectl', '--kubeconfig=/etc/kubernetes/admin.conf', ...words)
   const cluster: FakeCluster = {

@@ -103,8 +103,9 @@ def init(arguments, version):
     if 'addon' not in skipped:
         files.install_addons(api, settings, skipped)
     wait_for(lambda: f'jws-kubeconfig-{secret[:6]}' in (api.get('v1', 'ConfigMap', 'kube-public', 'cluster-info') or {}).get('data', {}), 10)
+    shown = '<value withheld>' if options.get('skip-token-print') else secret
     say(f'\nYour Kubernetes control-plane has initialized successfully!\n\nTo start using your cluster, point KUBECONFIG to {_ADMIN}.\n\n'
-        'Then you can join any number of worker nodes by running the following on each as root:\n\n' + files.join_command(api, secret))
+        'Then you can join any number of worker nodes by running the following on each as root:\n\n' + files.join_command(api, shown))
 
 
 def start_kubelet():
