@@ -43,8 +43,8 @@ const fitsWanted = (piece: LocatedPiece, { architecture }: Wanted) =>
   architecture === 'all' || fits(piece, architecture)
 
 /** Programs of Kubernetes and KubeEdge; others go with what the bundle has. */
-const isExact = ({ kind, name }: Wanted) =>
-  kind === 'file' && ['kubeadm', 'kubelet', 'kubectl', 'k3s', 'keadm'].includes(name)
+const isExact = ({ kind, name, anyKind }: Wanted) =>
+  !anyKind && kind === 'file' && ['kubeadm', 'kubelet', 'kubectl', 'k3s', 'keadm'].includes(name)
 
 function isNamed(name: string, { name: wanted, anyTag, instead = [] }: Wanted): boolean {
   if (name === wanted || instead.includes(name)) return true

@@ -17,19 +17,15 @@ async function wantedByOwnTasks({ topology, plan, ownTasks }: Lab): Promise<read
   for (const [name, file] of scripts)
     if (file !== undefined && existsSync(file)) assets.set(name, (await loadOwnTask(file))().assets ?? [])
   const nodes = new Map([hypervisorNode, ...topology.nodes].map((node) => [node.name, node]))
-  return plan.instances.flatMap(({ task, node }) => {
+  const wanted = new Map<string, Wanted>()
+  for (const { task, node } of plan.instances) {
     const architecture = nodes.get(node)?.architecture ?? 'all'
-    return (assets.get(task) ?? []).map(
-      (name): Wanted => ({
-        name,
-        kind: 'file',
-        anyKind: true,
-        version: '',
-        architecture,
-        roles: [],
-        nodes: [node],
-        task,
-      }),
-    )
-  })
+    for (const name of assets.get(task) ?? []) {
+      const key = [task, name, architecture].join(' ')
+      const before = wanted.get(key)?.nodes ?? []
+      const about = { name, kind: 'file', anyKind: true, version: '', architecture, roles: [], task } as const
+      wanted.set(key, { ...about, nodes: [...before, node] })
+    }
+  }
+  return [...wanted.values()]
 }
