@@ -2,6 +2,7 @@ import { expect, test } from 'bun:test'
 import { buildPlan } from '../../lib/plan/build-plan.ts'
 import { loadTopology } from '../../lib/topology/load-topology.ts'
 import { parseYaml } from '../../lib/topology/parse-yaml.ts'
+import type { Wiring } from '../../lib/topology/topology.ts'
 import { known } from './known.ts'
 import { topologyFrom } from './load.ts'
 
@@ -20,9 +21,16 @@ test('of a file in which everything is wrong, the first 500 complaints are told'
 })
 
 test('a chain of tasks longer than any call stack is planned', () => {
-  const tasks = Array.from({ length: 12_000 }, (_, at) => `  t${at}: { on: hypervisor, sh: x, needs: [t${at + 1}] }`)
-  const text = ['version: 1', 'lab: x', 'extends: none', 'tasks:', ...tasks, '  t12000: { on: hypervisor, sh: x }']
-  const { instances } = buildPlan(topologyFrom(text.join('\n')))
-  expect(instances.map(({ task }) => task).slice(0, 2)).toEqual(['t12000', 't11999'])
-  expect(instances.length).toBe(12_001)
+  const topology = topologyFrom('{ version: 1, lab: x, extends: none, tasks: { t: { on: hypervisor, sh: x } } }')
+  const [one] = topology.tasks as [Wiring]
+  const need = (at: number) => ({ task: `t${at}`, place: one.place })
+  const last = 40_000
+  const tasks = Array.from({ length: last + 1 }, (_, at) => ({
+    ...one,
+    name: `t${at}`,
+    needs: at === last ? [] : [need(at + 1)],
+  }))
+  const { instances } = buildPlan({ ...topology, tasks })
+  expect(instances.map(({ task }) => task).slice(0, 2)).toEqual(['t40000', 't39999'])
+  expect(instances.length).toBe(last + 1)
 }, 120_000)
