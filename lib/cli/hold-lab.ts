@@ -14,6 +14,7 @@ import { summary } from '../report/summary.ts'
 import { execute, type Limits, type Outcome } from '../run/execute.ts'
 import type { Architecture } from '../topology/topology.ts'
 import { type GlobalOptions, type Terminal, wantsColor } from './command.ts'
+import { restoreLeftovers } from './isolated-nodes.ts'
 import { type Lab, labHeld, makeStateFolder } from './lab.ts'
 import { chooseReporter } from './reporter.ts'
 import { runId } from './run-id.ts'
@@ -36,7 +37,7 @@ export type RunWishes = Partial<Limits> & {
   readonly json?: boolean
 }
 
-/** Takes the lab for `command`, or says who holds it (exit 6). */
+/** Takes the lab for `command`, or says who holds it (exit 6), and puts back what a killed proof left behind. */
 export async function holdLab(
   terminal: Terminal,
   lab: Lab,
@@ -50,6 +51,8 @@ export async function holdLab(
   const journal = openJournal(join(lab.stateFolder, 'journal.sqlite'))
   mustBeOf(lab, journal)
   const session = await openSession(terminal, lab, options.seed)
+  // What killed kedges left on a node ends at the first connection to it.
+  let isSwept = false
   return {
     session,
     async run(plan, { words, watch, json, ...limits }) {
@@ -69,6 +72,7 @@ export async function holdLab(
       )
       const bounds = { jobs: defaultJobs(lab), ...limits }
       const outcome = await execute(plan, session.world, emit, bounds, terminal.signal)
+      isSwept ||= outcome.result === 'ok' && isOnEveryNode(plan, lab)
       const text = summary(foldRun(events), {
         color: wantsColor(terminal, options),
         wanted: words,
@@ -83,9 +87,14 @@ export async function holdLab(
     async close() {
       await session.close()
       journal.close()
-      lock.release()
+      lock.release(isSwept)
     },
   }
+}
+
+function isOnEveryNode({ instances }: Plan, { topology }: Lab): boolean {
+  const nodes = new Set(instances.map(({ node }) => node))
+  return topology.nodes.every(({ name }) => nodes.has(name))
 }
 
 const imagesIn =

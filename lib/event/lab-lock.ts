@@ -13,9 +13,12 @@ export type Holder = {
   readonly marks?: readonly string[]
 }
 
-/** `marksOfKilled`: what commands of holders that ended without a release can be known by. */
+/**
+ * `marksOfKilled`: what commands of holders that ended without a release can be known by. They are kept for the next holder,
+ * unless nothing of them runs on any machine any more.
+ */
 export type LabLock =
-  | { readonly ok: true; readonly marksOfKilled: readonly string[]; release(): void }
+  | { readonly ok: true; readonly marksOfKilled: readonly string[]; release(isSwept?: boolean): void }
   | { readonly ok: false; readonly holder?: Holder }
 
 /** Kedges that were killed one after the other; more than these have long been swept up. */
@@ -51,13 +54,13 @@ export function lockLab(stateFolder: string, command: string, mark?: string): La
     marks: [...marksOfKilled, ...(mark === undefined ? [] : [mark])],
   }
   // At no moment without its marks: this kedge may be killed as well.
-  writeFileSync(`${holderFile}.new`, JSON.stringify(holder), { mode: 0o600 })
-  renameSync(`${holderFile}.new`, holderFile)
+  writeHolder(holderFile, holder)
   return {
     ok: true,
     marksOfKilled,
-    release() {
-      rmSync(holderFile, { force: true })
+    release(isSwept = false) {
+      if (isSwept || marksOfKilled.length === 0) rmSync(holderFile, { force: true })
+      else writeHolder(holderFile, { ...holder, marks: marksOfKilled })
       held.delete(database)
       database.run('ROLLBACK')
       database.close()
@@ -79,6 +82,11 @@ export function isLabHeld(stateFolder: string): boolean {
   } finally {
     database.close()
   }
+}
+
+function writeHolder(file: string, holder: Holder): void {
+  writeFileSync(`${file}.new`, JSON.stringify(holder), { mode: 0o600 })
+  renameSync(`${file}.new`, file)
 }
 
 function readHolder(file: string): Holder | undefined {

@@ -1,14 +1,24 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 let built: string | undefined
 
-/** A freshly compiled kedge, made once for a whole test run, and removed with it. */
+const prefix = 'kedge-binary-'
+
+/** Bun calls nobody at the end of a test run, so each run takes away what those before it have left. */
+function removeLeft(): void {
+  for (const name of readdirSync(tmpdir()).filter((each) => each.startsWith(prefix)))
+    if (!existsSync(`/proc/${name.slice(prefix.length)}`))
+      rmSync(join(tmpdir(), name), { recursive: true, force: true })
+}
+
+/** A freshly compiled kedge, made once for a whole test run. */
 export function builtBinary(): string {
   if (built) return built
-  const folder = mkdtempSync(join(tmpdir(), 'kedge-binary-'))
-  process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
+  removeLeft()
+  const folder = join(tmpdir(), `${prefix}${process.pid}`)
+  mkdirSync(folder, { recursive: true })
   const compile = Bun.spawnSync([process.execPath, join(import.meta.dir, '../../build/compile.ts'), '--outdir', folder])
   if (!compile.success) throw new Error(`kedge did not compile:\n${compile.stderr}`)
   built = join(folder, 'kedge')

@@ -133,6 +133,20 @@ describe('the lock of a lab', () => {
     if (third.ok) third.release()
   })
 
+  test('marks of killed holders are handed on until nothing of them runs anywhere', async () => {
+    const module = JSON.stringify(join(import.meta.dir, '../../lib/event/lab-lock.ts'))
+    const script = `(await import(${module})).lockLab(${JSON.stringify(folder)}, 'kedge run all', 'kedge-killed.'); process.kill(process.pid, 'SIGKILL')`
+    await Bun.spawn([process.execPath, '-e', script]).exited
+    const marksOnce = (isSwept?: boolean) => {
+      const lock = lockLab(folder, 'kedge run a', 'kedge-mine.')
+      if (lock.ok) lock.release(isSwept)
+      return lock.ok && lock.marksOfKilled
+    }
+    expect(marksOnce()).toEqual(['kedge-killed.'])
+    expect(marksOnce(true)).toEqual(['kedge-killed.'])
+    expect(marksOnce()).toEqual([])
+  })
+
   test('stays with a holder that has let go of its answer, and goes with one that is killed', async () => {
     const script = `
       const { lockLab } = await import(${JSON.stringify(join(import.meta.dir, '../../lib/event/lab-lock.ts'))})
