@@ -79,7 +79,8 @@ export const bundleSerial = 'kedge-bundle'
 /** The bundle as a disk; also what is attached to a VM that lacks it. */
 export function bundleDiskXml({ path, slice }: BundleDisk, target: string): XmlElement {
   const part = slice && xml('slice', { type: 'storage', offset: slice.offset, size: slice.sizeBytes })
-  const source = xml('source', { file: path }, [
+  // A VM that is started after the bundle was moved starts without it.
+  const source = xml('source', { file: path, startupPolicy: 'optional' }, [
     ...(part ? [xml('slices', {}, [part])] : []),
     // The file is its owner's: libvirt would give it to the qemu user, and not give it back.
     xml('seclabel', { model: 'dac', relabel: 'no' }),
