@@ -4,9 +4,14 @@ import { CliError, exitCodes } from './exit-codes.ts'
 
 /**
  * Shows what is about to be done and asks for a `yes`. Where nobody can be asked that is an error of usage, and `instead`
- * are the words that need no asking.
+ * are the words that need no asking; `undone` says what a refusal means.
  */
-export async function confirm(terminal: Terminal, what: string, instead: string): Promise<void> {
+export async function confirm(
+  terminal: Terminal,
+  what: string,
+  instead: string,
+  undone = 'nothing was removed',
+): Promise<void> {
   if (!terminal.input.isTTY) throw new CliError(exitCodes.usage, `nobody is there to be asked; to go on: ${instead}`)
   // As lines: in raw mode Ctrl-C would be a character for readline, and no signal to kedge.
   const asking = createInterface({ input: terminal.input, output: terminal.errorStream, terminal: false })
@@ -17,6 +22,6 @@ export async function confirm(terminal: Terminal, what: string, instead: string)
       throw error
     })
     .finally(() => asking.close())
-  if (terminal.signal.aborted) throw new CliError(exitCodes.interrupted, 'interrupted; nothing was removed')
-  if (answer.trim().toLowerCase() !== 'yes') throw new CliError(exitCodes.usage, 'nothing was removed')
+  if (terminal.signal.aborted) throw new CliError(exitCodes.interrupted, `interrupted; ${undone}`)
+  if (answer.trim().toLowerCase() !== 'yes') throw new CliError(exitCodes.usage, undone)
 }

@@ -8,6 +8,10 @@ export default {
       load: () => import('./bundle/verify.ts'),
     },
     show: { summary: 'list what a bundle holds', load: () => import('./bundle/show.ts') },
+    prove: {
+      summary: 'run all with every node cut off, and list whatever reached for the internet',
+      load: () => import('./bundle/prove.ts'),
+    },
     detach: { summary: "take the bundle's disk out of the lab's VMs", load: () => import('./bundle/detach.ts') },
   },
 } satisfies CommandGroup
