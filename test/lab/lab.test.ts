@@ -3,13 +3,18 @@ import { existsSync } from 'node:fs'
 import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Event } from '../../lib/event/event.ts'
+import { reportFormats } from '../../lib/report/report.ts'
+import { findSecretsInText } from '../secrets/find-secrets.ts'
+import { type Shown, watchProcesses } from '../secrets/watch-processes.ts'
 import { check } from './check.ts'
 import { keepEvidence } from './evidence.ts'
 import { down, type Ground, labFilePath, standing, up } from './ground.ts'
 import { labFrom } from './lab.ts'
 import { labFileIn } from './lab-file.ts'
+import { findAstray, secretsOf, shownAstray } from './lab-secrets.ts'
 import { inside, processesIn, shellInside } from './namespace.ts'
 import { $ } from './shell.ts'
+import { watchNodes } from './watch-nodes.ts'
 
 /*
  * The whole story on real VMs. It takes root, ten minutes and more, and several GiB, so it runs only when it is asked for.
@@ -25,6 +30,11 @@ const lab = labFrom()
 const kedge = process.env.KEDGE_LAB_KEDGE ?? join(import.meta.dir, '../../dist/kedge')
 let ground: Ground
 let hasFailed = false
+/** Seconds since 1970. */
+const begun = Math.floor(Date.now() / 1000)
+const nodes = ['master', 'worker', 'edge-1', 'edge-2']
+/** What processes showed here and on the nodes while the lab was built. */
+let shown: readonly Shown[] = []
 
 type Outcome = { readonly code: number; readonly events: Event[]; readonly output: string }
 
@@ -80,7 +90,12 @@ describe.skipIf(!wanted)('a lab on real VMs', () => {
   }, wholeLab)
 
   step('run all brings every instance to done', async () => {
+    const here = watchProcesses(200)
+    const there = watchNodes(lab, nodes)
     const outcome = await run('run', 'all', '--json')
+    const onNodes = await there.stop()
+    shown = [...here.stop().shown, ...onNodes.shown]
+    expect(onNodes.watched.toSorted()).toEqual(nodes.toSorted())
     expect(failures(outcome)).toEqual([])
     expect(outcome.code).toBe(0)
     const [last] = ofType(outcome.events, 'run-finished')
@@ -92,7 +107,7 @@ describe.skipIf(!wanted)('a lab on real VMs', () => {
   step('the report has a line for every node', async () => {
     const { code, output } = await run('report')
     expect(code).toBe(0)
-    for (const node of ['master', 'worker', 'edge-1', 'edge-2']) expect(output).toContain(node)
+    for (const node of nodes) expect(output).toContain(node)
   })
 
   step('virsh and OpenSSH find what the file says', async () => {
@@ -114,6 +129,35 @@ describe.skipIf(!wanted)('a lab on real VMs', () => {
     expect(startedNodes(outcome)).toEqual(['edge-3'])
     expect((await check(lab, ground)).filter(({ ok }) => !ok)).toEqual([])
   })
+
+  step(
+    'no secret that was made is anywhere but at its home: files, journals, processes, what kedge prints',
+    async () => {
+      const secrets = await secretsOf(lab)
+      const names = secrets.map(({ name }) => name)
+      // Host keys and the lab's own; the join token, CloudCore's and Kubernetes' CAs, a bootstrap token, an edge's key.
+      for (const wanted of [
+        /^key edge-2\.host$/,
+        /^key lab$/,
+        /tokensecret: tokendata/,
+        /casecret: /,
+        /bootstrap-token/,
+        /^master:.*\/ca\.key/,
+        /^edge-1:.*\/server\.key/,
+      ])
+        expect(names.some((name) => wanted.test(name)) ? '' : names).toBe('')
+      const { astray, looked } = await findAstray(lab, secrets, begun)
+      expect(astray).toEqual([])
+      expect(looked.toSorted()).toEqual(['hypervisor', ...nodes, 'edge-3'].toSorted())
+      const { astray: onShow, joins } = shownAstray(secrets, shown)
+      expect(onShow).toEqual([])
+      // Here it has to be: otherwise nobody looked.
+      expect(joins).toEqual(['edge-1', 'edge-2'])
+      for (const words of [...Object.keys(reportFormats).map((format) => ['report', '--format', format]), ['logs']]) {
+        expect(findSecretsInText(secrets, words.join(' '), (await run(...words)).output)).toEqual([])
+      }
+    },
+  )
 
   step('destroy leaves no domain, network, bridge or disk', async () => {
     expect((await run('destroy', '--yes')).code).toBe(0)
