@@ -62,11 +62,7 @@ async function verifyFirst(terminal: Terminal, { bundle }: Lab, options: ProveOp
     return exitCodes.done
   }
   const { default: verify } = await import('./verify.ts')
-  return await verify.run(
-    { ...terminal, write: terminal.error },
-    [],
-    options.json ? { ...options, json: false } : options,
-  )
+  return await verify.run({ ...terminal, write: terminal.error }, [], { ...options, json: false })
 }
 
 /** VMs are kedge's own; other machines are somebody's. */
