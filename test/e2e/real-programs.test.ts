@@ -1,46 +1,24 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
-import { existsSync } from 'node:fs'
-import { join } from 'node:path'
 import type { Event } from '../../lib/event/event.ts'
-import { cableOf, homeOf, sshTo } from '../lab/containers/containers.ts'
-import { down, up } from '../lab/containers/ground.ts'
-import { containers } from '../lab/containers/lab-file.ts'
-import { labFrom } from '../lab/lab.ts'
+import { cableOf } from '../lab/containers/containers.ts'
 import { inside, shellInside } from '../lab/namespace.ts'
+import {
+  kedge,
+  kubectl,
+  lab,
+  type Outcome,
+  on,
+  plan,
+  raise,
+  raze,
+  readiness,
+  run,
+  spawned,
+  untilReady,
+  wanted,
+} from './real-lab.ts'
 
-/*
- * Real Kubernetes and real KubeEdge on system containers: what stand-ins cannot prove. It needs programs that no package
- * registry has, so it runs where KEDGE_BUNDLE names a bundle of them; README.md says what goes into one. The tests build
- * on one another, in this order.
- */
-const wanted = process.env.KEDGE_BUNDLE !== undefined && process.env.KEDGE_LAB !== '1'
-if (!wanted) console.log('e2e: skipped, since KEDGE_BUNDLE names no bundle of real programs')
-
-const lab = labFrom({ KEDGE_LAB_NAME: 'kedge-e2e', ...process.env })
-const plan = { lab, containers }
-const kedge = process.env.KEDGE_LAB_KEDGE ?? join(import.meta.dir, '../../dist/kedge')
-const reuse = process.env.KEDGE_LAB_REUSE === '1'
-
-type Outcome = { readonly code: number; readonly output: string }
-
-async function spawned(words: readonly string[], input?: string): Promise<Outcome> {
-  const child = Bun.spawn([...words], {
-    cwd: lab.folder,
-    env: { ...process.env, HOME: homeOf(lab) },
-    stdio: [input === undefined ? 'ignore' : new Blob([input]), 'pipe', 'inherit'],
-  })
-  const output = await new Response(child.stdout).text()
-  return { code: await child.exited, output }
-}
-
-const run = (...words: string[]) => spawned(inside(lab.name, [kedge, ...words]))
-const on = (node: string, script: string) => spawned(sshTo(plan, node, ['bash', '-s']), script)
-/** kubectl's answer; anything but success fails the test. */
-async function kubectl(...words: string[]): Promise<string> {
-  const { code, output } = await run('kubectl', ...words)
-  expect({ words, code }).toEqual({ words, code: 0 })
-  return output.trim()
-}
+// The tests build on one another, in this order.
 
 const started = ({ output }: Outcome): string[] =>
   output
@@ -48,18 +26,6 @@ const started = ({ output }: Outcome): string[] =>
     .split('\n')
     .map((line) => JSON.parse(line) as Event)
     .flatMap((event) => (event.type === 'task-started' ? [event.id] : []))
-
-/** Bounded by the test's own timeout. */
-async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
-  const began = Date.now()
-  while (!(await holds())) await Bun.sleep(1000)
-  console.log(`e2e: ${what} after ${((Date.now() - began) / 1000).toFixed(0)} s`)
-}
-
-const readiness = (node: string) =>
-  kubectl('get', 'node', node, '-o', 'jsonpath={.status.conditions[?(@.type=="Ready")].status}')
-const untilReady = (node: string, status: string) =>
-  until(`node ${node} Ready=${status}`, async () => (await readiness(node)) === status)
 
 const smoke = {
   apiVersion: 'v1',
@@ -98,15 +64,8 @@ const processOf = async (node: string) =>
 describe.skipIf(!wanted)('real Kubernetes and KubeEdge', () => {
   setDefaultTimeout(15 * 60_000)
 
-  beforeAll(async () => {
-    if (!existsSync(kedge)) throw new Error(`${kedge} is missing: bun run build`)
-    if (reuse) return
-    await down(lab)
-    await up(lab)
-  }, 15 * 60_000)
-  afterAll(async () => {
-    if (!reuse) await down(lab)
-  }, 60_000)
+  beforeAll(raise, 15 * 60_000)
+  afterAll(raze, 60_000)
 
   test('run all ends with a proof that holds, and a second run changes nothing', async () => {
     expect((await run('run', 'all')).code).toBe(0)
