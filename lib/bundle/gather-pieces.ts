@@ -7,7 +7,7 @@ import { fetchers, type Means } from './fetchers.ts'
 import { findPiece } from './find-pieces.ts'
 import type { Shelf } from './on-disk.ts'
 import type { Progress } from './progress.ts'
-import { namedImages, withTags } from './refine-images.ts'
+import { asNamed, namedImages } from './refine-images.ts'
 import { sourceOf } from './sources.ts'
 import type { Wanted } from './wanted.ts'
 import { fetchSize } from './web.ts'
@@ -79,14 +79,13 @@ export async function gatherPieces(wanted: readonly Wanted[], gathering: Gatheri
   const others = wanted.filter(({ kind }) => kind !== 'image' && kind !== 'os-packages')
   await Promise.all([obtain(others), obtain(images.filter(({ anyTag }) => !anyTag))])
   const guessed = images.filter(({ anyTag }) => anyTag)
-  const named = guessed.length > 0 ? withTags(guessed, await namedImages(means, say)) : []
+  const named = guessed.length > 0 ? asNamed(guessed, await namedImages(means, say)) : []
   // What packages there have to be is worked out against the VM image.
   await Promise.all([obtain(named), obtain(packages)])
 
-  const final = new Map(guessed.map((each, index) => [each, named[index] as Wanted]))
-  const pieces = wanted.flatMap((each) => had.get(final.get(each) ?? each) ?? [])
-  const order = [...wanted, ...named]
-  failures.sort((a, b) => order.indexOf(a.wanted) - order.indexOf(b.wanted))
+  const all = [...wanted.filter((each) => !guessed.includes(each)), ...named]
+  failures.sort((a, b) => all.indexOf(a.wanted) - all.indexOf(b.wanted))
+  const pieces = all.flatMap((each) => had.get(each) ?? [])
   return { pieces, failures, fetched: [...fetched] }
 }
 

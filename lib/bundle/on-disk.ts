@@ -49,10 +49,12 @@ function isBundle(place: string): boolean {
 
 function bundleShelf(place: string): Shelf {
   const { pieces } = openBundle(place)
-  return ({ kind, name, version, architecture }) =>
+  return ({ kind, name, version, architecture, anyKind }) =>
     pieces.find(
       (piece) =>
-        piece.kind === kind && piece.name === name && piece.version === version && piece.architecture === architecture,
+        piece.name === name &&
+        piece.architecture === architecture &&
+        (anyKind || (piece.kind === kind && piece.version === version)),
     )
 }
 

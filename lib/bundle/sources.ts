@@ -104,7 +104,8 @@ function ruleOf({ kind, name }: Wanted): readonly [SourceName, Rule] | undefined
 
 /** Where a program, a manifest or a VM image is published; undefined for what nobody is known to publish. */
 export function sourceOf(piece: Wanted, mirrors: Mirrors = {}): Source | undefined {
-  const [name, rule] = ruleOf(piece) ?? []
+  // What an own task asks for is known by its name alone.
+  const [name, rule] = (!piece.anyKind && ruleOf(piece)) || []
   return name && rule?.(piece, baseOf(name, mirrors))
 }
 

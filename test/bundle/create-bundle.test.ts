@@ -316,11 +316,11 @@ test('images whose tag only the pod network or K3s know are pulled as these name
     '/k3s/v1.32.1%2Bk3s1/k3s-images.txt',
     Buffer.from('docker.io/rancher/mirrored-coredns-coredns:1.99\n'),
   )
-  const guess = (name: string) => wanted({ name, kind: 'image', version: '1', anyTag: true })
+  const guess = (name: string, more = {}) => wanted({ name, kind: 'image', version: '1', anyTag: true, ...more })
   const list = [
     network,
     k3s,
-    guess('docker.io/flannel/flannel:v1'),
+    guess('docker.io/flannel/flannel:v1', { namedIn: 'pod-network' }),
     guess('docker.io/rancher/mirrored-coredns-coredns:1.0'),
   ]
   const { failures } = await createBundle(creation(list))

@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test'
 import { checksumOf } from '../../lib/bundle/checksum.ts'
-import { withTags } from '../../lib/bundle/refine-images.ts'
+import { asNamed } from '../../lib/bundle/refine-images.ts'
 import { expectedSum, k3sImageList, sourceOf } from '../../lib/bundle/sources.ts'
 import { wanted } from './published.ts'
 
@@ -97,15 +97,22 @@ test('a pinned sum is not asked for', async () => {
 test('only images whose tag is a guess take the tag that was found', () => {
   const image = (name: string, anyTag?: true) =>
     wanted({ name, kind: 'image', version: '1', ...(anyTag ? { anyTag } : {}) })
-  const list = [
-    image('registry.k8s.io/etcd:3.5.1-0', true),
-    image('registry.k8s.io/pause:3.9'),
-    image('x.io/y:1', true),
-  ]
-  const refined = withTags(list, ['registry.k8s.io/etcd:3.5.16-0', 'registry.k8s.io/pause:3.10'])
+  const list = [image('registry.k8s.io/etcd:3.5.1-0', true), image('x.io/z:1', true), image('x.io/y:1', true)]
+  const byPrograms = ['registry.k8s.io/etcd:3.5.16-0', 'registry.k8s.io/pause:3.10']
+  const refined = asNamed(list, { byPrograms, byPodNetwork: [] })
   expect(refined.map(({ name, version }) => [name, version])).toEqual([
     ['registry.k8s.io/etcd:3.5.16-0', '3.5.16-0'],
-    ['registry.k8s.io/pause:3.9', '1'],
+    ['x.io/z:1', '1'],
     ['x.io/y:1', '1'],
   ])
+})
+
+test('what the pod network runs takes the place of all that was a guess', () => {
+  const guess = (name: string, architecture: 'amd64' | 'arm64') =>
+    wanted({ name, kind: 'image', version: '1', architecture, anyTag: true, namedIn: 'pod-network' })
+  const list = [guess('f.io/flannel:1', 'amd64'), guess('f.io/plugin:1', 'amd64'), guess('f.io/flannel:1', 'arm64')]
+  const names = (byPodNetwork: readonly string[]) =>
+    asNamed(list, { byPrograms: [], byPodNetwork }).map(({ name, architecture }) => `${name} ${architecture}`)
+  expect(names(['c.io/calico:v3'])).toEqual(['c.io/calico:v3 amd64', 'c.io/calico:v3 arm64'])
+  expect(names([])).toEqual(['f.io/flannel:1 amd64', 'f.io/plugin:1 amd64', 'f.io/flannel:1 arm64'])
 })

@@ -70,7 +70,7 @@ async function create(more: readonly string[] = [], signal = new AbortController
     isTty: false,
     signal,
     atOnce: () => {},
-    execPath: '',
+    execPath: process.execPath,
   }
   const exitCode = await runProgram(words(more), terminal as unknown as Terminal)
   return { exitCode, ...printed }
@@ -289,4 +289,23 @@ test('--arch makes it for machines that the lab has not got', async () => {
   const { pieces: rows } = JSON.parse(planned.stdout) as { pieces: { architecture: string; source: string }[] }
   expect(new Set(rows.map(({ architecture }) => architecture))).toEqual(new Set(['arm64', 'all']))
   expect(rows.map(({ source }) => source)).toContain(`${server.url}/kubernetes/v1.32.10/bin/linux/arm64/kubeadm`)
+})
+
+test('what own tasks ask for comes from --from; what nobody has is named', async () => {
+  await publishAll()
+  mkdirSync(join(folder, 'tasks'))
+  const task = (assets: string) =>
+    `import { doneIf, task } from 'kedge'
+export default task({ description: 'x', assets: ${assets}, async check() { return doneIf(true, '') }, async run() {} })
+`
+  writeFileSync(join(folder, 'tasks/fetch-model.ts'), task(`['model.bin', 'kubeadm']`))
+  writeFileSync(join(folder, 'kedge.config.yaml'), `${lab}  fetch-model: { on: edge }\n`)
+  const missing = await create()
+  expect(missing.stderr).toContain('kedge knows of no place where file model.bin is published')
+  expect(missing.exitCode).toBe(7)
+  writeFileSync(join(folder, 'usb/model.bin'), 'weights')
+  const made = await create()
+  expect(made.stderr).toContain('verified: complete for lab paper, and undamaged')
+  expect(made.exitCode).toBe(0)
+  expect(openBundle(join(folder, 'kedge.bundle')).asset('model.bin', 'amd64')).toMatchObject({ sizeBytes: 7 })
 })

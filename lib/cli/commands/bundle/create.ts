@@ -4,19 +4,19 @@ import { type Creation, createBundle, planCreation, workFolderOf } from '../../.
 import { manifestName } from '../../../bundle/manifest.ts'
 import { shelfOf } from '../../../bundle/on-disk.ts'
 import { createProgress } from '../../../bundle/progress.ts'
-import { type Wanted, wantedPieces } from '../../../bundle/wanted.ts'
+import { verifyBundle } from '../../../bundle/verify-bundle.ts'
 import { lockLab } from '../../../event/lab-lock.ts'
 import { killChildren } from '../../../host/child.ts'
 import { localConnection } from '../../../host/local.ts'
 import { cleanLine } from '../../../report/clean-line.ts'
 import { printableJson } from '../../../report/json.ts'
-import type { Architecture, Topology } from '../../../topology/topology.ts'
 import { type SourceOptions, sourcesOf } from '../../bundle-sources.ts'
 import type { Command, GlobalOptions, Terminal } from '../../command.ts'
 import { createdText, failuresText, plannedText } from '../../created-text.ts'
 import { CliError, exitCodeOf, exitCodes } from '../../exit-codes.ts'
 import { fetchDisplay } from '../../fetch-display.ts'
-import { openLab } from '../../lab.ts'
+import { type Lab, openLab } from '../../lab.ts'
+import { wantedToCreate } from '../../wanted-to-create.ts'
 
 type CreateOptions = GlobalOptions &
   SourceOptions & {
@@ -63,7 +63,7 @@ Examples:
       ),
 
   async run(terminal, _words, options: CreateOptions) {
-    const { topology } = openLab(terminal, options)
+    const lab = openLab(terminal, options)
     const output = outputOf(terminal, options)
     const jobs = Number(options.jobs)
     if (!(Number.isInteger(jobs) && jobs >= 1 && jobs <= 64))
@@ -82,7 +82,7 @@ Examples:
     const creation: Creation = {
       output,
       isFolder: options.dir === true,
-      wanted: wantedFor(topology, options.arch),
+      wanted: await wantedToCreate(lab, options.arch),
       shelf: shelfOf(from, (text) => {
         if (!passedOver.has(text)) display.say(`passed over: ${cleanLine(text)}`)
         passedOver.add(text)
@@ -102,7 +102,7 @@ Examples:
         terminal.write(options.json ? `${printableJson({ pieces }, undefined, 2)}\n` : plannedText(pieces))
         return exitCodes.done
       }
-      return await create(terminal, creation, { options, topology, onEnd: display.end })
+      return await create(terminal, creation, { options, lab, onEnd: display.end })
     } catch (error) {
       if (!terminal.signal.aborted) throw error
       display.end()
@@ -115,9 +115,9 @@ Examples:
   },
 } satisfies Command
 
-type Ending = { readonly options: CreateOptions; readonly topology: Topology; onEnd(): void }
+type Ending = { readonly options: CreateOptions; readonly lab: Lab; onEnd(): void }
 
-async function create(terminal: Terminal, creation: Creation, { options, topology, onEnd }: Ending): Promise<number> {
+async function create(terminal: Terminal, creation: Creation, { options, lab, onEnd }: Ending): Promise<number> {
   const folder = workFolderOf(creation.output)
   mkdirSync(folder, { recursive: true })
   const lock = lockLab(folder, 'kedge bundle create')
@@ -138,13 +138,23 @@ async function create(terminal: Terminal, creation: Creation, { options, topolog
       terminal.error(failuresText(failures, creation.wanted.length))
       return exitCodeOf(failures.map(({ failure }) => failure.kind))
     }
+    const faults = await faultsOf(creation, lab, options)
     if (!options.json) terminal.write(createdText(shown, gathered, seconds))
-    if (topology.bundle !== creation.output && !options.quiet)
+    for (const { name, message } of faults) terminal.error(`kedge: ${cleanLine(`${name}: ${message}`)}\n`)
+    if (faults.length > 0) return exitCodes.bundle
+    if (!options.quiet) terminal.error(`verified: complete for lab ${lab.topology.lab}, and undamaged\n`)
+    if (lab.topology.bundle !== creation.output && !options.quiet)
       terminal.error(`to use it, write into the lab file: bundle: ${/^[./]/.test(shown) ? shown : `./${shown}`}\n`)
     return exitCodes.done
   } finally {
     lock.release()
   }
+}
+
+/** What `kedge bundle verify` says of it; made for other machines than the lab's, only whether it is undamaged. */
+async function faultsOf(creation: Creation, { topology }: Lab, { arch }: CreateOptions) {
+  const { output, wanted, signal } = creation
+  return (await verifyBundle(output, arch ? [] : wanted, topology, { signal })).faults
 }
 
 /** Nothing that is not a bundle is written over, or into. */
@@ -159,27 +169,3 @@ function outputOf(terminal: Terminal, { output = 'kedge.bundle', dir = false }: 
     throw usage(`it is a folder with other things in it, and no bundle`)
   return path
 }
-
-/** For machines that the lab has not got, what its nodes would want if they were such. */
-function wantedFor(topology: Topology, architectures: readonly string[] | undefined): readonly Wanted[] {
-  const wanted = wantedPieces(topology)
-  if (!architectures) return wanted
-  const every = [...new Set(architectures.flatMap((each) => each.split(',')))].flatMap((architecture) => {
-    if (architecture !== 'amd64' && architecture !== 'arm64')
-      throw new CliError(exitCodes.usage, `--arch ${architecture}: amd64 or arm64`)
-    const own = wanted.filter((each) => each.architecture === architecture)
-    return own.length > 0 ? own : wantedPieces(asIf(topology, architecture))
-  })
-  return [
-    ...new Map(
-      [...every, ...wanted.filter(({ architecture }) => architecture === 'all')].map((each) => [key(each), each]),
-    ).values(),
-  ]
-}
-
-const key = ({ kind, name, architecture }: Wanted) => `${kind} ${name} ${architecture}`
-
-const asIf = (topology: Topology, architecture: Architecture): Topology => ({
-  ...topology,
-  nodes: topology.nodes.map((node) => ({ ...node, architecture })),
-})
