@@ -22,7 +22,7 @@ afterAll(async () => {
 })
 
 test.skipIf(!isAsked)(
-  'one real VM: created, a NIC plugged in, known by its pinned key, removed without a trace',
+  'one real VM: created, a NIC plugged in, known by its pinned key, a pack its disk and back again, removed without a trace',
   async () => {
     chmodSync(folder, 0o711)
     const { cache } = labFrom()
@@ -51,6 +51,11 @@ test.skipIf(!isAsked)(
         'lan-edge-1 UP 192.168.24.2/30',
         expect.stringMatching(/^ssh-ed25519 \S+ edge-1$/),
       ],
+      bundle: { folder: '/run/kedge/bundle', isWhole: true },
+      detached: { told: ['edge-1 true', 'edge-1 false'], device: false },
+      attachedAgain: { folder: '/run/kedge/bundle', isWhole: true },
+      copied: [],
+      isOwnersStill: true,
       left: [],
       leftAgain: [],
     })
