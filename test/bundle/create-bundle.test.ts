@@ -349,3 +349,15 @@ test('a plan says what is there, what is to come, how large, and what stands in 
   expect(readdirSync(folder)).toEqual(['from'])
   expect(fetchedPaths()).toEqual([])
 })
+
+test('what waits for the next attempt is trusted only while its bytes are what they were', async () => {
+  await publish(server, kubeadm)
+  expect((await createBundle(creation([kubeadm, keadm]))).failures.length).toBe(1)
+  const kept = join(folder, 'out.work/pieces/programs/amd64/kubeadm-1.32.10')
+  const bytes = readFileSync(kept)
+  bytes[1000] = (bytes[1000] ?? 0) ^ 1
+  writeFileSync(kept, bytes)
+  const { fetched } = await createBundle(creation([kubeadm]))
+  expect(fetched.map(({ name }) => name)).toEqual(['kubeadm'])
+  contentIn(output(), kubeadm)
+})
