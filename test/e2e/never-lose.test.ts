@@ -210,10 +210,8 @@ rm -rf "$PWD"`,
     expect(made.output).toContain('BEGIN CERTIFICATE')
     await on('edge-1', `cat >/etc/kubeedge/certs/server.crt <<'PEM'\n${made.output}PEM\nsystemctl restart edgecore`)
     const why = await run('why', 'edge-1')
-    expect(why).toMatchObject({
-      code: 5,
-      output: expect.stringContaining('\ncause  the certificate of edge-1 has expired'),
-    })
+    expect(why.code).toBe(5)
+    expect(why.output).toContain('\ncause  the certificate of edge-1 has expired')
     expect(why.output).toContain('\ntype   kedge run join-edge --on edge-1')
     expect((await run('run', 'join-edge', '--on', 'edge-1')).code).toBe(0)
     expect((await run('verify')).code).toBe(0)
