@@ -5,8 +5,10 @@ import type { Closure } from './prove-closure.ts'
 
 export type ClosureVerdict = 'closed' | 'attempts' | 'no-proof'
 
-export const verdictOf = ({ attempts, objections, ran }: Closure): ClosureVerdict =>
-  attempts.length > 0 ? 'attempts' : objections.length > 0 || ran === 0 ? 'no-proof' : 'closed'
+export function verdictOf({ attempts, objections, outcome, ran }: Closure): ClosureVerdict {
+  if (attempts.length > 0) return 'attempts'
+  return objections.length === 0 && outcome.result === 'ok' && ran > 0 ? 'closed' : 'no-proof'
+}
 
 /** The attempts as a table, and the verdict in words. */
 export function closureText(lab: string, closure: Closure): string {
@@ -38,10 +40,12 @@ const verdicts: Record<ClosureVerdict, (closure: Closure) => string> = {
   closed: () => 'nothing reached for the internet',
   attempts: ({ attempts }) =>
     `the bundle is not closed: ${attempts.length === 1 ? 'one attempt' : `${attempts.length} attempts`} to leave the LANs`,
-  'no-proof': ({ ran }) =>
-    ran === 0
-      ? 'this proves nothing: all was done before. `kedge destroy` and prove it anew'
-      : 'this proves nothing: not all could be seen',
+  'no-proof': ({ outcome, ran }) =>
+    outcome.result !== 'ok'
+      ? 'this proves nothing: the run did not come to its end'
+      : ran === 0
+        ? 'this proves nothing: all was done before. `kedge destroy` and prove it anew'
+        : 'this proves nothing: not all could be seen',
 }
 
 function targetOf({ target }: Attempt): string {

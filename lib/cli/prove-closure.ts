@@ -135,20 +135,27 @@ const noticedAfterSeconds = 2
 function createTally({ topology }: Lab) {
   const nodes = new Set(topology.nodes.map(({ name }) => name))
   const running = new Map<InstanceId, Pick<Instance, 'task' | 'node'>>()
+  /** By node: an attempt is noticed a moment after it was made. */
+  const last = new Map<string, { readonly task: string; readonly at: number }>()
   let ran = 0
   let before = 0
   const watch: Reporter = (event) => {
     if (event.type === 'task-checking') running.set(event.id, event)
     if (!('id' in event) || !endings.has(event.type)) return
-    // An attempt is noticed a moment after it was made.
-    setTimeout(() => running.delete(event.id), noticedAfterSeconds * 1000).unref()
+    running.delete(event.id)
+    last.set(event.node, { task: event.task, at: performance.now() })
     if (!nodes.has(event.node) || makingTasks.includes(event.task)) return
     if (event.type === 'task-finished' || event.type === 'task-failed') ran++
     else if (event.type === 'task-skipped' && event.because === 'already-done') before++
   }
   return {
     watch,
-    running: (name: string) => [...running.values()].flatMap(({ task, node }) => (node === name ? [task] : [])),
+    running(name: string): readonly string[] {
+      const now = [...running.values()].flatMap(({ task, node }) => (node === name ? [task] : []))
+      const ended = last.get(name)
+      const justNow = ended && performance.now() - ended.at < noticedAfterSeconds * 1000
+      return now.length === 0 && justNow ? [ended.task] : now
+    },
     counts: () => ({ ran, before }),
   }
 }

@@ -13,7 +13,7 @@ export type Attempt = {
   readonly count: number
   /** Whoever it was, where that could be seen. */
   readonly processes: readonly Process[]
-  /** Tasks that ran on the node when it was noticed. */
+  /** Tasks that ran on the node when a name was asked for, or when an address was first tried. */
   readonly tasks: readonly string[]
 }
 
@@ -39,9 +39,8 @@ export function createAttempts(node: string, running: () => readonly string[]): 
   const fresh = () => ({ processes: new Map<string, Process>(), tasks: new Set<string>() })
   const addTo = (known: Map<string, Process>, process: Process) =>
     known.set(`${process.name} ${process.unit ?? ''}`, process)
-  const put = (key: string, record: Record) => {
-    for (const task of running()) record.tasks.add(task)
-    records.set(key, record)
+  const note = (tasks: Set<string>) => {
+    for (const task of running()) tasks.add(task)
   }
   return {
     addName(name, process, times = 1) {
@@ -49,7 +48,8 @@ export function createAttempts(node: string, running: () => readonly string[]): 
       const target = { kind: 'name', ...(name === undefined ? {} : { name }) } as const
       const known = records.get(key) ?? { node, target, count: 0, ...fresh() }
       if (process) addTo(known.processes, process)
-      put(key, { ...known, count: known.count + times })
+      note(known.tasks)
+      records.set(key, { ...known, count: known.count + times })
     },
     setTried(tried) {
       for (const { from, to, protocol, port, packets } of tried) {
@@ -64,7 +64,9 @@ export function createAttempts(node: string, running: () => readonly string[]): 
         } as const
         const seen = sockets.get(`${from} ${to} ${port}`)
         const record = known ?? { node, target, from, count: 0, ...fresh(), ...(seen ? { processes: seen } : {}) }
-        put(key, { ...record, count: packets })
+        // A packet that is sent again later is still the same attempt.
+        if (!known) note(record.tasks)
+        records.set(key, { ...record, count: packets })
       }
     },
     addSocket(from, to, port, process) {

@@ -14,7 +14,7 @@ export type NodeFacts = {
 export async function inspectNode(host: Host, bounds: Bounds): Promise<NodeFacts> {
   const { name } = host
   const { stdout: tools } =
-    await host.$`for tool in ip nft ss mount umount awk sed; do command -v $tool > /dev/null || echo $tool; done`.quiet()
+    await host.$`for tool in ip nft ss mount umount awk sed; do [ -x "$(command -v $tool)" ] || echo $tool; done`.quiet()
   const missing = tools.split('\n').filter((tool) => tool !== '')
   if (missing.length > 0) {
     throw refused(

@@ -11,7 +11,7 @@ export type RulesetOptions = {
   readonly bounds: Bounds
   /** Set where the way to it had to be kept although it leads out of the LANs. */
   readonly client?: Client
-  /** Of 127.0.0.1 on the node: who asks for names there is heard. */
+  /** Of 127.0.0.1 on the node: who asks for names there is heard; without it that somebody asks is counted. */
   readonly namesPort?: number
 }
 
@@ -87,7 +87,7 @@ export function ruleset({ bounds, client, namesPort }: RulesetOptions): string {
 table ip kedge_prove_names {
   chain output {
     type nat hook output priority -100
-    ip daddr 127.0.0.1 tcp dport 53 counter${namesPort === undefined ? '' : ` redirect to :${namesPort}`}
+    ip daddr 127.0.0.1 tcp dport 53 counter redirect to :${namesPort ?? 53}
   }
 }
 `

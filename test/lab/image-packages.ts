@@ -12,6 +12,7 @@ export const imagePackages = (id: Distribution['id']): string[] => [
   'cloud-guest-utils',
   'python3-yaml',
   'iproute2',
+  'nftables',
   'procps',
   'kmod',
   'sudo',
