@@ -1,9 +1,9 @@
-import { TaskError } from '../event/failure.ts'
 import type { Shell } from '../host/host.ts'
 import type { LocatedPiece } from './bundle.ts'
 import type { Checksum } from './checksum.ts'
 import { fetchFromWeb } from './fetch-from-web.ts'
 import { fetchImages } from './fetch-images.ts'
+import { fetchPackages } from './fetch-packages.ts'
 import type { Puller } from './skopeo.ts'
 import type { Mirrors } from './sources.ts'
 import type { Wanted } from './wanted.ts'
@@ -12,6 +12,8 @@ import type { WorkFolder } from './work-folder.ts'
 
 /** What pieces are fetched with. */
 export type Means = {
+  /** All that the bundle is to hold. */
+  readonly wanted: readonly Wanted[]
   readonly work: WorkFolder
   readonly web: Web
   /** Commands of this machine. */
@@ -45,11 +47,5 @@ export const fetchers: Readonly<Record<Wanted['kind'], Fetcher>> = {
   manifest: oneByOne(fetchFromWeb),
   'vm-image': oneByOne(fetchFromWeb),
   image: fetchImages,
-  'os-packages': oneByOne(async ({ name, architecture }) => {
-    throw new TaskError({
-      kind: 'bundle',
-      message: `this kedge cannot gather the packages of ${name} (${architecture}) by itself yet`,
-      cure: `put a tar of the packages, ${name}.tar, into a folder and give it with --from`,
-    })
-  }),
+  'os-packages': fetchPackages,
 }

@@ -1,6 +1,7 @@
 import { toFailure } from '../host/to-failure.ts'
 import { findPiece } from './find-pieces.ts'
 import type { Gathering } from './gather-pieces.ts'
+import { packageSets } from './package-sets.ts'
 import { inspectImage } from './pull-image.ts'
 import { sourceOf } from './sources.ts'
 import type { Wanted } from './wanted.ts'
@@ -42,6 +43,8 @@ async function planPiece(wanted: Wanted, gathering: Omit<Gathering, 'progress' |
       const machine = architecture === 'all' ? 'amd64' : architecture
       return (await inspectImage(name, machine, gathering.puller)).sizeBytes || undefined
     })
+  if (kind === 'os-packages' && packageSets[name])
+    return { ...row, state: 'fetch', source: 'the archives that the VM image names', checkedBy: 'published sum' }
   const source = sourceOf(wanted, mirrors)
   if (!source) return { ...row, state: 'nowhere', source: '-', problem: 'to be given with --from' }
   const isPinned = gathering.pins(wanted) !== undefined || (source.checksum && 'hex' in source.checksum)

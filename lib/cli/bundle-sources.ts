@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { basename, resolve } from 'node:path'
+import { archiveNames } from '../bundle/apt-sources.ts'
 import { checksumOf } from '../bundle/checksum.ts'
 import type { Creation } from '../bundle/create-bundle.ts'
 import type { Registries } from '../bundle/image-reference.ts'
@@ -38,7 +39,7 @@ function mirrorsOf(given: readonly string[]): Mirrors {
   mustKnow(
     'source',
     pairs.map(([name]) => name),
-    Object.keys(bases),
+    [...Object.keys(bases), ...archiveNames],
   )
   for (const [name, address] of pairs) {
     const url = URL.parse(address)

@@ -50,7 +50,8 @@ export default {
       .addHelpText(
         'after',
         `
-Sources: kubernetes, cri-tools, kubeedge, k3s, flannel, cloud-image. HTTP_PROXY, HTTPS_PROXY and NO_PROXY are obeyed.
+Sources: kubernetes, cri-tools, kubeedge, k3s, flannel, cloud-image; of the VM image’s own archives for packages: debian,
+debian-security, ubuntu. HTTP_PROXY, HTTPS_PROXY and NO_PROXY are obeyed.
 What was fetched before a stop, a kill or a failure is not fetched again: it waits in a folder beside the bundle.
 
 Exit code: 0 the bundle is whole, 4 a source is unreachable, 7 a checksum is wrong or a piece is to be had nowhere.
