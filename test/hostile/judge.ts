@@ -60,7 +60,7 @@ const terminalIn = (cwd: string, printed: { out: string; error: string }): Termi
     isTty: false,
     signal: new AbortController().signal,
     atOnce: () => {},
-    execPath: '',
+    execPath: process.execPath,
   }) as unknown as Terminal
 
 function complaintsAbout(printed: string): string[] {
