@@ -1,37 +1,34 @@
 import { deliverAll, forget } from '../lib/bundle/deliver.ts'
 import { edgeBroker } from '../lib/kubeedge/mqtt.ts'
+import { checkImages, missingImages, mustBeBrought } from '../lib/runtime/missing-images.ts'
 import { runtimeOf } from '../lib/runtime/runtime.ts'
-import { doneIf, type TaskContext, task } from '../lib/task/task.ts'
+import { type Asset, type TaskContext, task } from '../lib/task/task.ts'
 
 /** A node of an isolated LAN can pull nothing: whatever it will run is in its runtime before anything asks for it. */
 export default task({
   description: "Import the bundle's container images that this node needs",
 
-  async check(ctx) {
-    const missing = await missingImages(ctx)
-    return doneIf(missing.length === 0, `not imported: ${missing.map(({ name }) => name).join(', ')}`)
-  },
+  check: async (ctx) => checkImages(await missingImages(ctx, wantedImages(ctx))),
 
   async run(ctx) {
-    const images = await missingImages(ctx)
+    const found = await missingImages(ctx, wantedImages(ctx))
+    const images = found.missing.map(({ image }) => image)
     const paths = await deliverAll(ctx, images)
-    await runtimeOf(ctx).importImages(
-      ctx,
-      images.map(({ name, sha256 }) => ({ name, path: paths.get(sha256) as string })),
-    )
+    if (images.length > 0)
+      await runtimeOf(ctx).importImages(
+        ctx,
+        images.map(({ name, sha256 }) => ({ name, path: paths.get(sha256) as string })),
+      )
     await forget(ctx, paths.values())
+    mustBeBrought(found)
   },
 })
 
-async function missingImages(ctx: TaskContext) {
-  const present = new Set(await runtimeOf(ctx).imageNames(ctx))
+function wantedImages(ctx: TaskContext): readonly Asset[] {
   const images = ctx.assets('image')
   const broker = edgeBroker(
     ctx,
     images.map(({ name }) => name),
   )
-  const wanted = images.filter(
-    ({ name, roles }) => roles.length === 0 || roles.includes(ctx.node.role) || name === broker,
-  )
-  return wanted.filter(({ name }) => !present.has(name))
+  return images.filter(({ name, roles }) => roles.length === 0 || roles.includes(ctx.node.role) || name === broker)
 }

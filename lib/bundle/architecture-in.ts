@@ -42,18 +42,19 @@ function headOf(path: string, bytes: number, offset = 0): Buffer {
 /** A docker-archive's own list of the images in it. */
 export function archiveNames(path: string, within: TarRange = {}): readonly string[] {
   const members = tarMembers(path, within)
-  return (members && entriesOf(path, members))?.flatMap(({ RepoTags }) => RepoTags ?? []) ?? []
+  return (members && archiveEntries(path, members))?.flatMap(({ RepoTags }) => RepoTags ?? []) ?? []
 }
 
 type ArchiveEntry = { readonly Config?: string; readonly RepoTags?: readonly string[] | null }
 
-function entriesOf(path: string, members: readonly TarMember[]): readonly ArchiveEntry[] | undefined {
+/** What a docker-archive says of the images in it; undefined where it is none. */
+export function archiveEntries(path: string, members: readonly TarMember[]): readonly ArchiveEntry[] | undefined {
   const entries = parsed(readMember(path, members, 'manifest.json'))
   return Array.isArray(entries) ? (entries as ArchiveEntry[]) : undefined
 }
 
 function archiveArchitecture(path: string, members: readonly TarMember[]): Found {
-  const config = entriesOf(path, members)?.[0]?.Config
+  const config = archiveEntries(path, members)?.[0]?.Config
   if (!config) return { other: 'no docker-archive' }
   const { architecture } = (parsed(readMember(path, members, config)) ?? {}) as { architecture?: unknown }
   if (architecture === 'amd64' || architecture === 'arm64') return architecture

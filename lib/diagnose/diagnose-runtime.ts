@@ -19,12 +19,12 @@ export async function runtimeStep(ctx: TaskContext): Promise<Step> {
 export async function stepsOfRuntime(view: EdgeView): Promise<readonly Step[]> {
   const { ctx, facts } = view
   const version = ctx.topology.kubeedge.version
-  const [runtime, images] = await Promise.all([runtimeStep(ctx), attempt(() => runtimeOf(ctx).imageNames(ctx))])
+  const [runtime, images] = await Promise.all([runtimeStep(ctx), attempt(() => runtimeOf(ctx).images(ctx))])
   const image = async (what: string, nameOf: () => string, isNeeded: boolean): Promise<Step> => {
     const name = await attempt(async () => nameOf())
     if (!name.ok) return skip(what, name.message)
     if (!images.ok) return skip(what, images.message)
-    if (images.value.includes(name.value)) return ok(what, name.value)
+    if (images.value.some((present) => present.name === name.value)) return ok(what, name.value)
     if (!isNeeded) return skip(what, `not there, and not needed any more: ${name.value}`)
     return fail(
       what,

@@ -58,15 +58,33 @@ export const containerd: Runtime = {
     await $`systemctl stop containerd && mv -f ${aside} ${configFile} && systemctl enable --now containerd`
   },
 
-  async imageNames({ $ }) {
-    return linesOf(await $`ctr -n k8s.io images ls -q`)
+  async images({ $ }) {
+    const rows = linesOf(await $`ctr -n k8s.io images ls`).map((line) => line.split(/\s+/))
+    // The CRI lists each image that it has looked at a second time, with the same target, by its id.
+    const isId = (name: string) => name.startsWith('sha256:')
+    return rows.slice(1).flatMap(([name = '', , target]) => {
+      if (isId(name)) return []
+      const ids = rows.filter(([id = '', , other]) => isId(id) && other === target).map(([id]) => id)
+      return ids.length === 0 ? [{ name }] : ids.map((id) => ({ name, id }))
+    })
   },
 
-  async importImages({ $ }, archives) {
-    // The namespace matters: the CRI sees k8s.io only.
-    await $`for archive in ${archives.map(({ path }) => path)}; do ctr -n k8s.io images import "$archive"; done`
+  async configuredSandbox({ $ }) {
+    // 1.x calls it sandbox_image, 2.x sandbox, each in quotes of its own.
+    const { stdout } = await $`containerd config dump | grep -E '^ *sandbox(_image)? = '`.nothrow()
+    return /= ["'](.+)["']/.exec(stdout)?.[1]
+  },
+
+  async importImages({ $, node }, archives) {
+    const once = new Map(archives.map(({ path, name }) => [path, name]))
+    // The namespace matters: the CRI sees k8s.io only. So does the platform, for archives that list more than they hold.
+    await $`printf '%s\\0' ${[...once].flat()} | xargs -0 -n 2 -P ${importsAtOnce} sh -c ${importOne} ${`linux/${node.architecture}`}`
   },
 }
+
+/** Importing waits for the disk most of the time: several at once share those waits. */
+const importsAtOnce = 4
+const importOne = 'ctr -n k8s.io images import --platform "$0" "$1" || { echo "cannot import $2" >&2; exit 1; }'
 
 /** The configuration for the containerd that is installed: 2.x renamed the plug-ins with the file's version 3. */
 async function wantedConfig(ctx: TaskContext): Promise<string> {

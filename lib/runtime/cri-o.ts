@@ -92,11 +92,18 @@ export const crio: Runtime = {
     await ctx.$`systemctl stop crio && mv -f ${aside.registries} ${registries} && mv -f ${aside.config} ${dropIn} && systemctl enable --now crio`
   },
 
-  async imageNames({ $ }) {
+  async images({ $ }) {
     const { images } = JSON.parse((await $`crictl --runtime-endpoint ${crio.endpoint} images -o json`).stdout) as {
-      images?: readonly { readonly repoTags?: readonly string[] }[]
+      images?: readonly { readonly id: string; readonly repoTags?: readonly string[] }[]
     }
-    return (images ?? []).flatMap((image) => image.repoTags ?? [])
+    return (images ?? []).flatMap(({ id, repoTags = [] }) =>
+      repoTags.map((name) => ({ name, id: `sha256:${id.replace('sha256:', '')}` })),
+    )
+  },
+
+  async configuredSandbox({ $ }) {
+    const { stdout } = await $`crio config 2>/dev/null`
+    return /^(?:# *)?pause_image = "(.+)"$/m.exec(stdout)?.[1]
   },
 
   async importImages({ $, host }, archives) {

@@ -15,10 +15,19 @@ export type Runtime = {
   /** systemd as cgroup driver, the bundle's sandbox image, running with exactly that configuration. */
   checkConfigured(ctx: TaskContext): Promise<Check>
   configure(ctx: TaskContext): Promise<void>
-  /** Full names with tag, of what the CRI sees. */
-  imageNames(ctx: TaskContext): Promise<readonly string[]>
-  /** Imports docker-archives that lie on the node, each under the name it carries. */
+  /** What the CRI sees. */
+  images(ctx: TaskContext): Promise<readonly RuntimeImage[]>
+  /** The image of every pod's sandbox, as the runtime itself reads its configuration; undefined where it names none. */
+  configuredSandbox(ctx: TaskContext): Promise<string | undefined>
+  /** Imports docker-archives that lie on the node, for the node's platform, each under the name it carries. */
   importImages(ctx: TaskContext, archives: readonly { readonly path: string; readonly name: string }[]): Promise<void>
+}
+
+export type RuntimeImage = {
+  /** In full, with tag. */
+  readonly name: string
+  /** `sha256:…` of its configuration; undefined while the CRI has not looked at it yet. */
+  readonly id?: string
 }
 
 const runtimes: Record<RuntimeName, Runtime> = { containerd, 'cri-o': crio }

@@ -88,7 +88,7 @@ async function diagnosed(edge: Edge = {}) {
         [/ca\.crt/, edge.ca ?? http(200, pki.caDer)],
         [/\/node\/edge-1/, edge.name ?? (node ? http(200, 'Node founded') : http(404, 'Node not found'))],
         [/-showcerts/, edge.shown ?? pki.serverPem],
-        [/images ls -q$/, edge.images ?? `${pauseImage}\n${packageImage}\n`],
+        [/images ls$/, `REF TYPE DIGEST\n${edge.images ?? `${pauseImage}\n${packageImage}\n`}`],
         ...machineRules,
       ],
       master: [

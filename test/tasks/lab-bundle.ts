@@ -13,6 +13,7 @@ export const labPieces: readonly PieceToMake[] = [
   { name: pauseImage, kind: 'image' },
   { name: 'registry.k8s.io/kube-apiserver:v1.32.10', kind: 'image', roles: ['control-plane'] },
   { name: 'docker.io/flannel/flannel:v0.27.0', kind: 'image', roles: ['control-plane', 'worker'] },
+  { name: 'docker.io/flannel/flannel-cni-plugin:v1.7.1', kind: 'image', roles: ['control-plane', 'worker'] },
   { name: 'docker.io/kubeedge/installation-package:v1.23.1', kind: 'image', roles: ['edge'] },
   { name: 'docker.io/kubeedge/iptables-manager:v1.23.1', kind: 'image', roles: ['control-plane'] },
   { name: 'docker.io/arm/only:v1', kind: 'image', architecture: 'arm64' },
