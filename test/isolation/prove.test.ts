@@ -25,6 +25,7 @@ afterEach(async () => {
 
 type Verdict = {
   readonly verdict: string
+  readonly run: string
   readonly attempts: readonly Attempt[]
   readonly localNames: Readonly<Record<string, readonly string[]>>
   readonly ran: number
@@ -122,7 +123,8 @@ test.skipIf(!canCutOff)(
           except OSError as error: assert error.errno == errno.ENETUNREACH, error
       PY
 `)
-    const { attempts, verdict } = await prove(lab)
+    const { attempts, run, verdict } = await prove(lab)
+    expect(run).toBe('ok')
     expect(attempts.map(({ target }) => ('name' in target ? target.name : target.kind)).sort()).toEqual([
       'address',
       'address',
