@@ -23,7 +23,7 @@ describe('installing packages', () => {
   test('a system without dpkg is refused before anything is sent', async () => {
     const { ctx, steps } = sceneOn('edge-1', { rules: { 'edge-1': [['command -v dpkg', { exitCode: 1 }]] } })
     expect(await failureOf(installPackages(ctx, 'containerd'))).toBe(
-      'refused: edge-1 has no dpkg, and containerd in this bundle holds Debian packages',
+      'refused: edge-1 has no dpkg, and containerd in this bundle holds Debian packages; kedge installs no RPM packages',
     )
     expect(steps).toHaveLength(1)
   })

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'bun:test'
+import { afterAll, afterEach, beforeAll, beforeEach, expect, setDefaultTimeout, test } from 'bun:test'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { openBundle } from '../../lib/bundle/bundle.ts'
@@ -14,6 +14,7 @@ import { wanted } from './published.ts'
 
 // What apt-get, debugfs, qemu-img and dpkg make of it: all of them are the real ones.
 
+setDefaultTimeout(120_000)
 const connection = localConnection()
 afterAll(() => connection.close())
 
