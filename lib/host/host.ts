@@ -30,7 +30,12 @@ export type PutOptions = {
   readonly range?: { readonly offset: number; readonly sizeBytes: number }
   /** Lower-case hex. */
   readonly sha256?: string
-  /** Called with bytes sent so far and in all. */
+  /**
+   * What has arrived of a file with `sha256` stays beside it when the copy is cut off, and the next such copy goes on from
+   * there. A machine that is reached without a network starts anew.
+   */
+  readonly resumable?: boolean
+  /** Called with bytes sent so far, those of an earlier copy included, and in all. */
   readonly onProgress?: (sentBytes: number, totalBytes: number) => void
 }
 

@@ -7,11 +7,11 @@ import { TaskError } from '../event/failure.ts'
 import type { Host, HostBinding } from './host.ts'
 import { cutOff, damaged, readPart } from './local-files.ts'
 import { quote } from './quote.ts'
+import { askArrived, cutShort, notOurs, resume } from './resume.ts'
 import { isSecret, mask, reveal } from './secret.ts'
 import type { Spawn } from './shell.ts'
 
 const missingFile = 44
-const cutShort = 45
 
 /** Files of a machine that is reached by commands alone. */
 export function createSshFiles(name: string, spawn: Spawn, binding: HostBinding): Pick<Host, 'read' | 'write' | 'put'> {
@@ -68,23 +68,39 @@ export function createSshFiles(name: string, spawn: Spawn, binding: HostBinding)
         Readable.from([bytes]),
       )
     },
-    async put(localPath, path, { mode = 0o644, range, sha256, onProgress } = {}) {
+    async put(localPath, path, { mode = 0o644, range, sha256, resumable = false, onProgress } = {}) {
       const source = resolve(binding.cwd ?? '.', localPath)
       onOutput('command', `put ${path}`)
       const { size } = await stat(source)
-      const total = range?.sizeBytes ?? size
-      if (range && range.offset + range.sizeBytes > size) throw cutOff(localPath, range)
-      const input = readPart(source, range, 256 * 1024)
-      let sent = 0
-      if (onProgress) {
-        input.on('data', (chunk) => {
-          sent += chunk.length
-          onProgress(sent, total)
-        })
-        input.pause()
+      const { offset, sizeBytes: bytes } = range ?? { offset: 0, sizeBytes: size }
+      if (offset + bytes > size) throw cutOff(localPath, { offset, sizeBytes: bytes })
+      /** Sends what comes after the first bytes; the sum that was found where it is another one. */
+      const send = async (script: string, from = 0): Promise<string> => {
+        const input = readPart(source, { offset: offset + from, sizeBytes: bytes - from }, 256 * 1024)
+        let sent = from
+        if (onProgress) {
+          input.on('data', (chunk) => {
+            sent += chunk.length
+            onProgress(sent, bytes)
+          })
+          input.pause()
+        }
+        return (await run(`put ${path}`, script, input)).toString('utf8').trim()
       }
-      const script = receive(path, { mode, bytes: total, ...(sha256 === undefined ? {} : { sha256 }) })
-      const found = (await run(`put ${path}`, script, input)).toString('utf8').trim()
+      if (sha256 !== undefined && resumable) {
+        const arrived = Number((await run(`put ${path}`, askArrived(path), Readable.from([]))).toString('utf8'))
+        const from = arrived > bytes ? 0 : arrived
+        const take = (from: number) => send(resume(path, { mode, bytes, sha256 }, from), from)
+        try {
+          const found = await take(from)
+          // What was there may have been of other content, or a disk may not have kept it.
+          if (found === '' || (from > 0 && (await take(0)) === '')) return
+          throw damaged(localPath, sha256, found)
+        } catch (error) {
+          if (!(error instanceof TaskError) || error.failure.exitCode !== notOurs) throw error
+        }
+      }
+      const found = await send(receive(path, { mode, bytes, ...(sha256 === undefined ? {} : { sha256 }) }))
       if (sha256 !== undefined && found !== '') throw damaged(localPath, sha256, found)
     },
   }
@@ -92,6 +108,7 @@ export function createSshFiles(name: string, spawn: Spawn, binding: HostBinding)
 
 type Receipt = {
   readonly mode: number
+  /** Of the whole file. */
   readonly bytes: number
   readonly sha256?: string
   /** Folders that are made for a secret are for its owner only. */

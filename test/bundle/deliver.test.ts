@@ -4,7 +4,10 @@ import { join } from 'node:path'
 import { openBundle } from '../../lib/bundle/bundle.ts'
 import { deliver, deliverAll, forget, installPrograms, missingPrograms } from '../../lib/bundle/deliver.ts'
 import { manifestOfFile, writeBundleFile } from '../../lib/bundle/write-bundle-file.ts'
+import { TaskError } from '../../lib/event/failure.ts'
+import type { PutOptions } from '../../lib/host/host.ts'
 import { localConnection } from '../../lib/host/local.ts'
+import type { TaskContext } from '../../lib/task/task.ts'
 import { failureOf, sceneOn } from '../tasks/context.ts'
 import { asksForSums, changesOf, delivered, labBundle, noPieces, notesSums, sumLine } from '../tasks/lab-bundle.ts'
 import { entryOf, makeBundle, sha256, temporaryFolder } from './make-bundle.ts'
@@ -52,18 +55,27 @@ describe('the question for a piece, asked of a real shell', () => {
     const root = temporaryFolder()
     const { ctx, steps } = sceneOn('edge-1', { rules: { 'edge-1': [noPieces] } })
     await deliver(ctx, ctx.asset('keadm'))
-    const script = (steps[0] ?? '').slice('edge-1$ '.length).replaceAll(/\/(var|run|dev)\//g, `${root}/$1/`)
+    const script = (steps[0] ?? '').slice('edge-1$ '.length).replaceAll(/\/(var|run|dev(?!\/null))\//g, `${root}/$1/`)
     const stubs = `mkdir ${root}/bin; cd ${root}/bin; printf '#!/bin/sh\n%s\n' "test -e ${root}/mounted" > mountpoint; printf '#!/bin/sh\n%s\n' 'touch ${root}/mounted; echo mounted >&2; ${mounts.replaceAll('ROOT', root)}' > mount; chmod +x *; cd /`
     const text = `set -e; ${stubs}; ${prepare.replaceAll('ROOT', root)}\nset -euo pipefail; PATH=${root}/bin:$PATH; ${script}`
     const { stdout, stderr, exitCode } = Bun.spawnSync(['bash', '-c', text])
-    return { out: stdout.toString().trim().replace(root, ''), log: stderr.toString().trim(), exitCode }
+    const out = stdout
+      .toString()
+      .trim()
+      .replace(root, '')
+      .replace(/^free \d+$/m, 'free')
+    return { out, log: stderr.toString().trim(), exitCode }
   }
   const disk = 'mkdir -p ROOT/dev/disk/by-id; touch ROOT/dev/disk/by-id/virtio-kedge-bundle'
   const sent = `mkdir -p ROOT/var/lib/kedge/pieces; touch ROOT/var/lib/kedge/pieces/${sum}`
   const found = `/run/kedge/bundle/${sum}`
 
-  test('neither sent nor on a disk: nothing is printed, nothing fails', async () =>
-    expect(await ask(':')).toEqual({ out: '', log: '', exitCode: 0 }))
+  test('neither sent nor on a disk: how much is free, and nothing fails', async () =>
+    expect(await ask(':')).toEqual({ out: 'free', log: '', exitCode: 0 }))
+  test('cut off on its way: how much has arrived', async () =>
+    expect(
+      await ask(`mkdir -p ROOT/var/lib/kedge/pieces; printf abc > ROOT/var/lib/kedge/pieces/.kedge-${sum}.part`),
+    ).toEqual({ out: 'arrived 3\nfree', log: '', exitCode: 0 }))
   test('sent: that is taken, and not what the disk has', async () =>
     expect(await ask(`${sent}; ${disk}`)).toEqual({ out: delivered('keadm'), log: 'mounted', exitCode: 0 }))
   test('on the disk: mounted at the first question', async () =>
@@ -77,7 +89,7 @@ describe('the question for a piece, asked of a real shell', () => {
       exitCode: 0,
     }))
   test('not on the disk that is mounted: it has to be sent', async () =>
-    expect(await ask(disk, 'mkdir -p ROOT/run/kedge/bundle')).toEqual({ out: '', log: 'mounted', exitCode: 0 }))
+    expect(await ask(disk, 'mkdir -p ROOT/run/kedge/bundle')).toEqual({ out: 'free', log: 'mounted', exitCode: 0 }))
 })
 
 test('a piece that changed since the manifest was made gets no name on the node', async () => {
@@ -119,6 +131,52 @@ test('a large piece is told of in steps of a fifth at least', async () => {
   const fake = { $: ctx.$, host: { put }, attachBundle: async () => false, say: (text: string) => void said.push(text) }
   await deliver(fake as never, asset as never)
   expect(said.slice(1)).toEqual([20, 40, 60, 80, 100].map((percent) => `sending base: ${percent} %`))
+})
+
+describe('room on the node', () => {
+  const node = (answer: string) => sceneOn('edge-1', { rules: { 'edge-1': [[/ kedge /, answer]] } })
+  // Their contents are their names: five bytes and six.
+  const both = (ctx: TaskContext) => deliverAll(ctx, [ctx.asset('keadm'), ctx.asset('crictl')])
+
+  test('that all pieces together do not find is missed before the first byte', async () => {
+    const { ctx, steps } = node('free 10\n')
+    expect(await failureOf(both(ctx))).toMatch(/^command: edge-1 has 0\.0 MiB free .* 2 pieces .* take 0\.0 MiB$/)
+    expect(changesOf(steps)).toEqual([])
+  })
+  test('that just suffices, or does with what has arrived before', async () => {
+    for (const answer of ['free 11\n', 'arrived 1\nfree 10\n']) {
+      const { ctx, steps } = node(answer)
+      await both(ctx)
+      expect(changesOf(steps)).toHaveLength(2)
+    }
+  })
+  test('is not asked of pieces that are there', async () => {
+    const { ctx } = node(`${delivered('keadm')}\n${delivered('crictl')}\nfree 0\n`)
+    expect(await failureOf(both(ctx))).toBe('no failure')
+  })
+})
+
+describe('a link that is lost', () => {
+  const mebibyte = 1024 * 1024
+  /** Each attempt gets so many MiB far and then loses the link; after the last one all arrives. */
+  async function sent(...reached: readonly number[]) {
+    const { ctx } = sceneOn('edge-1', { rules: { 'edge-1': [noPieces] } })
+    const asset = { name: 'base', path: '/b', sizeBytes: 64 * mebibyte, sha256: sha256('b') }
+    const attempts: boolean[] = []
+    const put = async (_from: string, _to: string, { resumable, onProgress }: PutOptions) => {
+      const at = reached[attempts.push(resumable === true) - 1]
+      onProgress?.((at ?? 64) * mebibyte, asset.sizeBytes)
+      if (at !== undefined) throw new TaskError({ kind: 'unreachable', message: 'the link was lost' })
+    }
+    const fake = { $: ctx.$, node: ctx.node, host: { put }, attachBundle: async () => false, say: () => {} }
+    const failure = await failureOf(deliver({ ...fake, signal: ctx.signal } as never, asset as never))
+    return { attempts, failure }
+  }
+
+  test('is taken up again for as long as each attempt gets further', async () =>
+    expect(await sent(10, 30, 32)).toEqual({ attempts: [true, true, true, true], failure: 'no failure' }))
+  test('is a failure where an attempt gets no further', async () =>
+    expect(await sent(10, 10)).toEqual({ attempts: [true, true], failure: 'unreachable: the link was lost' }))
 })
 
 test('forget removes what was delivered and nothing else', async () => {
