@@ -56,7 +56,7 @@ async function noteRoutes(host: Host): Promise<void> {
     while read -r family range _; do
       number=$((number + 1))
       ip -$family route save table main exact $range > saved$family.$number
-    done <<< "$(cut -d ' ' -f 1,2 routes | sort -u)"
+    done < <(cut -d ' ' -f 1,2 routes | sort -u)
     mv ${notes}.new ${notes}`.quiet()
 }
 

@@ -238,6 +238,28 @@ test.skipIf(!canCutOff)('a node that cannot be watched is named with the cure, a
   expect(await lab.on('cat /etc/resolv.conf; ip route; ip rule')).toBe(before)
 })
 
+test.skipIf(!canCutOff)(
+  'a machine that never had a default route or a resolv.conf is watched as well, and gets none',
+  async () => {
+    const lab = await make('e-bare', { prepare: 'rm -f /etc/resolv.conf' })
+    await lab.on('ip route flush exact default; ip -6 route flush exact default')
+    lab.config(`  reaches:
+    on: pi
+    sh: |
+      getent hosts example.org || true
+      ${connect('AF_INET', '198.51.100.7', 443)}
+`)
+    const state = 'ls /etc/resolv.conf; ip route; ip -6 route; ip rule; ls /run'
+    const before = await lab.on(state)
+    const { attempts } = await prove(lab)
+    expect(attempts.map(inShort).sort()).toEqual([
+      '198.51.100.7 tcp 443 | python3 | reaches',
+      'example.org | getent | reaches',
+    ])
+    expect(await lab.on(state)).toBe(before)
+  },
+)
+
 test.skipIf(!canCutOff)('a run that fails proves nothing, and the node is put back', async () => {
   const lab = await make('e-fails')
   lab.config(`  fails:
