@@ -37,7 +37,7 @@ const offered: readonly Deb[] = [
   { name: 'bystander', version: '1.0' },
 ]
 
-setDefaultTimeout(120_000)
+setDefaultTimeout(300_000)
 
 let script: string
 let piece: string
@@ -123,7 +123,8 @@ apt-mark showauto`)
   test('an installation that was killed is brought to its end', async () => {
     const found = await inRoot(`touch /slow
 bash -c 'echo $$ > /apt.pid; exec bash /install' > /said 2>&1 || echo killed
-${report} agent; pgrep -x dpkg; install || cat /said; ${report}`)
+while pgrep -x 'dpkg|apt-get' > /dev/null; do sleep 0.05; done
+${report} agent; install || cat /said; ${report}`)
     expect(found.split('\n')).toEqual([
       'killed',
       expect.stringMatching(/^agent 2\.0 (half-configured|unpacked)$/),

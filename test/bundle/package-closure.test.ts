@@ -14,7 +14,7 @@ import { wanted } from './published.ts'
 
 // What apt-get, debugfs, qemu-img and dpkg make of it: all of them are the real ones.
 
-setDefaultTimeout(120_000)
+setDefaultTimeout(300_000)
 const connection = localConnection()
 afterAll(() => connection.close())
 
