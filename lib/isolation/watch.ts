@@ -21,6 +21,9 @@ export type Seen = {
 
 /** Shorter than the second that the kernel waits before it tries a connection again. */
 const secondsBetweenLooks = 0.7
+/** A look must not take a slow node's time away from what it is there to do: it pauses so many times as long as it took. */
+const pauseToLook = 6
+const longestPauseSeconds = 5
 
 /**
  * Looks at a node that is cut off, again and again, in one command. Ends when the host's signal fires; rejects where the
@@ -34,6 +37,7 @@ export async function watchNode(host: Host, seen: Seen): Promise<void> {
     exec {never}<> <(:)
     before=
     while :; do
+      began=\${EPOCHREALTIME/[.,]/}
       tried=$(nft -n list table inet kedge_prove | grep -F ' counter packets ' | grep -vF '@') || tried=
       syn=$(ss -tnH state syn-sent) || syn=
       if [ -n "$syn" ]; then syn=$(ss -tunpH state syn-sent); fi
@@ -51,7 +55,11 @@ export async function watchNode(host: Host, seen: Seen): Promise<void> {
         before=$tried
       fi
       release "$syn"
-      read -rt ${secondsBetweenLooks} -u $never || true
+      pause=$(( (\${EPOCHREALTIME/[.,]/} - began) * ${pauseToLook} ))
+      if [ $pause -lt ${secondsBetweenLooks * 1e6} ]; then pause=${secondsBetweenLooks * 1e6}; fi
+      if [ $pause -gt ${longestPauseSeconds * 1e6} ]; then pause=${longestPauseSeconds * 1e6}; fi
+      printf -v pause '%d.%06d' $((pause / 1000000)) $((pause % 1000000))
+      read -rt $pause -u $never || true
     done`
   for await (const line of command.quiet()) read(line)
 }

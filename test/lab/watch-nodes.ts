@@ -7,25 +7,36 @@ export type NodeWatch = {
   stop(): Promise<{ readonly shown: readonly Shown[]; readonly watched: readonly string[] }>
 }
 
-/** Twice a second is often for an emulated machine, and no program of the lab's lives for less. */
+/**
+ * Once a second is often for an emulated machine, and no program of the lab's lives for less. A process's environment is looked
+ * at with its arguments: both become others when it becomes another program.
+ */
 const program = `import json, os, time
 seen = set()
+arguments = {}
+def read(pid, what):
+    try:
+        with open(f'/proc/{pid}/{what}', 'rb') as file:
+            return file.read()
+    except OSError:
+        return b''
+def note(what, text):
+    if text and (what, text) not in seen:
+        seen.add((what, text))
+        out.write(json.dumps([what, text.decode('latin1')]) + '\\n')
+        out.flush()
 with open('/run/kedge-lab-watch.new', 'w') as out:
     os.rename('/run/kedge-lab-watch.new', '/run/kedge-lab-watch')
     while True:
-        for pid in filter(str.isdigit, os.listdir('/proc')):
-            for what in ('cmdline', 'environ'):
-                try:
-                    with open(f'/proc/{pid}/{what}', 'rb') as file:
-                        text = file.read()
-                except OSError:
-                    continue
-                if not text or (what, text) in seen:
-                    continue
-                seen.add((what, text))
-                out.write(json.dumps([what, text.decode('latin1')]) + '\\n')
-                out.flush()
-        time.sleep(0.5)
+        pids = [pid for pid in os.listdir('/proc') if pid.isdigit()]
+        arguments = {pid: arguments[pid] for pid in pids if pid in arguments}
+        for pid in pids:
+            text = read(pid, 'cmdline')
+            if text and arguments.get(pid) != text:
+                arguments[pid] = text
+                note('cmdline', text)
+                note('environ', read(pid, 'environ'))
+        time.sleep(1)
 `
 
 const start = `umask 077
