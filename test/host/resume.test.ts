@@ -34,11 +34,13 @@ afterEach(async () => {
 const part = () => join(folder, '.kedge-piece.part')
 const bind = (signal = new AbortController().signal): Host => connection.bind({ signal, onOutput: () => {} })
 
-/** Copies the source, and says how far the copy was when the first bytes of this one were sent. */
+/** Copies the source; `first` is how far the copy was with the first bytes that were sent, since it last began anew. */
 async function put(options: PutOptions = {}, host = bind()) {
   let first: number | undefined
+  let last = 0
   const onProgress = (sent: number, total: number) => {
-    first ??= sent
+    if (first === undefined || sent < last) first = sent
+    last = sent
     options.onProgress?.(sent, total)
   }
   const failure = await host
@@ -92,7 +94,7 @@ describe.skipIf(!sshdPath)('a copy over SSH that goes on where one before it sto
   test.each([
     ['is all there', () => content, undefined],
     ['is longer', () => Buffer.concat([content, content]), 256 * 1024],
-    ['has other content', () => Buffer.alloc(5000), 5000 + 256 * 1024],
+    ['has other content', () => Buffer.alloc(5000), 256 * 1024],
     ['is all there with other content', () => Buffer.alloc(content.length), 256 * 1024],
   ])('where what has arrived %s', async (_, arrived, expected) => {
     writeFileSync(part(), arrived())
