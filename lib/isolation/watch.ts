@@ -23,7 +23,7 @@ export type Seen = {
 const secondsBetweenLooks = 0.7
 /** A look must not take a slow node's time away from what it is there to do: it pauses so many times as long as it took. */
 const pauseToLook = 6
-const longestPauseSeconds = 5
+const longestPauseSeconds = 2
 
 /**
  * Looks at a node that is cut off, again and again, in one command. Ends when the host's signal fires; rejects where the
