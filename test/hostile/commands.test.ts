@@ -67,12 +67,12 @@ const driver = `
 exec 9>&1 >/dev/null
 command_not_found_handle() { printf '%s\\0' "$@" >&9; printf '\\1\\0' >&9; }
 PATH=/nonexistent
-cd /work
+cd /ground
 for script in /scripts/*; do
   text=$(<"$script")
   ( ulimit -t 2; eval "$text" ) <&- 2>/dev/null
 done
-[ ! -e /work/${canary} ] || printf '%s\\0\\1\\0' "made the canary" >&9
+[ ! -e /ground/${canary} ] || printf '%s\\0\\1\\0' "made the canary" >&9
 `
 
 let root: string
@@ -86,7 +86,7 @@ beforeAll(async () => {
     await scriptsOf('k3s', 'has an empty cluster'),
   ]
   scripts = [...new Set(given.flatMap((some) => [...some]))]
-  for (const folder of ['scripts', 'work', 'etc', 'tmp', 'dev', 'var/lib/kedge'])
+  for (const folder of ['scripts', 'ground', 'etc', 'tmp', 'dev', 'var/lib/kedge'])
     mkdirSync(join(root, folder), { recursive: true })
   writeFileSync(join(root, 'dev/null'), '')
   writeFileSync(join(root, 'driver'), driver)

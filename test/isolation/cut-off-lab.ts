@@ -138,12 +138,12 @@ async function startMachine(folder: string, node: string, pod: string, { sshd = 
     ...sshd,
   ]
   writeFileSync(join(folder, 'config'), `${lines.join('\n')}\n`)
-  for (const part of ['etc', 'work']) mkdirSync(join(folder, part))
+  for (const part of ['etc', 'layers']) mkdirSync(join(folder, part))
   const boot = `
     mount --make-rprivate /
-    mount -t tmpfs tmpfs ${folder}/work
-    mkdir ${folder}/work/upper ${folder}/work/work
-    mount -t overlay overlay -o lowerdir=/etc,upperdir=${folder}/work/upper,workdir=${folder}/work/work /etc
+    mount -t tmpfs tmpfs ${folder}/layers
+    mkdir ${folder}/layers/upper ${folder}/layers/work
+    mount -t overlay overlay -o lowerdir=/etc,upperdir=${folder}/layers/upper,workdir=${folder}/layers/work /etc
     exec 3< /run/netns/${pod}
     mount -t tmpfs tmpfs /run
     mkdir -p /run/sshd /run/netns /run/systemd/resolve
