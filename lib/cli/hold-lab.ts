@@ -3,10 +3,8 @@ import { join, relative } from 'node:path'
 import type { Event, Reporter } from '../event/event.ts'
 import { refused } from '../event/failure.ts'
 import { type Journal, openJournal } from '../event/journal.ts'
-import { lockLab } from '../event/lab-lock.ts'
 import { logFiles } from '../event/log-files.ts'
 import { createRecorder } from '../event/recorder.ts'
-import { endLeftovers, processMark } from '../host/guard.ts'
 import { mustHoldBroker } from '../kubeedge/mqtt.ts'
 import type { Plan } from '../plan/plan.ts'
 import { foldRun } from '../report/fold-run.ts'
@@ -15,10 +13,11 @@ import { execute, type Limits, type Outcome } from '../run/execute.ts'
 import type { Architecture } from '../topology/topology.ts'
 import { type GlobalOptions, type Terminal, wantsColor } from './command.ts'
 import { restoreLeftovers } from './isolated-nodes.ts'
-import { type Lab, labHeld, makeStateFolder } from './lab.ts'
+import type { Lab } from './lab.ts'
 import { chooseReporter } from './reporter.ts'
 import { runId } from './run-id.ts'
 import { openSession, type Session } from './session.ts'
+import { takeLab } from './take-lab.ts'
 
 /** A lab that nobody else may write to until it is closed: its hosts within reach, its journal open. */
 export type HeldLab = {
@@ -44,10 +43,7 @@ export async function holdLab(
   options: GlobalOptions & { readonly seed?: number },
   command: string,
 ): Promise<HeldLab> {
-  makeStateFolder(lab)
-  const lock = lockLab(lab.stateFolder, command, processMark)
-  if (!lock.ok) throw labHeld(lab, lock.holder)
-  await endLeftovers(lock.marksOfKilled)
+  const lock = await takeLab(lab, command)
   const journal = openJournal(join(lab.stateFolder, 'journal.sqlite'))
   mustBeOf(lab, journal)
   const session = await openSession(terminal, lab, options.seed)

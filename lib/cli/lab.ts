@@ -2,7 +2,6 @@ import { chmodSync, existsSync, mkdirSync, statSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import embeddedText from '../../kedge.config.yaml' with { type: 'text' }
 import { tasks as builtIn } from '../../tasks/index.ts'
-import type { Holder } from '../event/lab-lock.ts'
 import { readSmallFile } from '../host/read-small-file.ts'
 import { labFileName, type PackedFile, readFiles } from '../pack/pack-files.ts'
 import { buildPlan } from '../plan/build-plan.ts'
@@ -108,12 +107,4 @@ export function mustKnow(kind: string, names: readonly string[], known: readonly
     const near = nearest(name, known)
     throw new CliError(exitCodes.usage, `there is no ${kind} ${name}${near ? `; did you mean ${near}?` : ''}`)
   }
-}
-
-/** Exit 6: who works on the lab, and since when. */
-export function labHeld(lab: Lab, holder: Holder | undefined): CliError {
-  const who = holder
-    ? `\`${holder.command}\`, process ${holder.pid} on ${holder.host}, since ${holder.since}`
-    : 'another kedge'
-  return new CliError(exitCodes.labHeld, `lab ${lab.topology.lab} is held by ${who}`)
 }

@@ -1,8 +1,6 @@
 import { existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { openJournal } from '../../event/journal.ts'
-import { lockLab } from '../../event/lab-lock.ts'
-import { endLeftovers, processMark } from '../../host/guard.ts'
 import type { Host } from '../../host/host.ts'
 import { destroyLab, refuseUsed } from '../../machine/destroy-lab.ts'
 import { type Inventory, takeInventory } from '../../machine/libvirt-inventory.ts'
@@ -13,10 +11,11 @@ import { hypervisorNode, type Topology } from '../../topology/topology.ts'
 import type { Command, GlobalOptions, Terminal } from '../command.ts'
 import { confirm } from '../confirm.ts'
 import { CliError, exitCodes } from '../exit-codes.ts'
-import { type Lab, labHeld, makeStateFolder, mustKnow, openLab } from '../lab.ts'
+import { type Lab, mustKnow, openLab } from '../lab.ts'
 import { leaveCluster } from '../leave-cluster.ts'
 import { removalText } from '../removal-text.ts'
 import { openSession, type Session } from '../session.ts'
+import { takeLab } from '../take-lab.ts'
 
 type DestroyOptions = GlobalOptions & { readonly node?: string; readonly yes?: boolean; readonly purge?: boolean }
 
@@ -44,10 +43,7 @@ export default {
     }
     const lab = openLab(terminal, options)
     const { topology, stateFolder } = lab
-    makeStateFolder(lab)
-    const lock = lockLab(stateFolder, 'kedge destroy', processMark)
-    if (!lock.ok) throw labHeld(lab, lock.holder)
-    await endLeftovers(lock.marksOfKilled)
+    const lock = await takeLab(lab, 'kedge destroy')
     const session = await openSession(terminal, lab)
     try {
       const hypervisor = session.connections.to(hypervisorNode).bind({

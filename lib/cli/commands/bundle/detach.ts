@@ -1,11 +1,10 @@
-import { lockLab } from '../../../event/lab-lock.ts'
-import { endLeftovers, processMark } from '../../../host/guard.ts'
 import { detachBundle } from '../../../machine/detach-bundle.ts'
 import { hypervisorNode } from '../../../topology/topology.ts'
 import type { Command } from '../../command.ts'
 import { exitCodes } from '../../exit-codes.ts'
-import { labHeld, makeStateFolder, openLab } from '../../lab.ts'
+import { openLab } from '../../lab.ts'
 import { openSession } from '../../session.ts'
+import { takeLab } from '../../take-lab.ts'
 
 export default {
   configure: (program) =>
@@ -22,11 +21,8 @@ Example:
 
   async run(terminal, _words, options) {
     const lab = openLab(terminal, options)
-    const { topology, stateFolder } = lab
-    makeStateFolder(lab)
-    const lock = lockLab(stateFolder, 'kedge bundle detach', processMark)
-    if (!lock.ok) throw labHeld(lab, lock.holder)
-    await endLeftovers(lock.marksOfKilled)
+    const { topology } = lab
+    const lock = await takeLab(lab, 'kedge bundle detach')
     const session = await openSession(terminal, lab)
     try {
       const bind = (node: Parameters<typeof session.connections.to>[0]) =>
