@@ -72,6 +72,14 @@ export default task({ description: 'x', assets: ['keadm', 'my-model'], check: as
   })
 })
 
+test('kedge bundle prove checks the bundle first, and says once which lab it works on', async () => {
+  rmSync(join(folder, 'kedge.config.yaml'))
+  const { exitCode, stderr } = await kedge('bundle', 'prove', '--yes')
+  expect(stderr.split('\n').filter((line) => line.startsWith('no kedge.config.yaml here'))).toHaveLength(1)
+  expect(stderr).toContain(`${join(folder, 'bundle')}`)
+  expect(exitCode).toBe(7)
+})
+
 test('kedge bundle show lists every piece; what a folder lacks is said, exit 7', async () => {
   const shown = await kedge('bundle', 'show')
   expect(shown.exitCode).toBe(0)

@@ -1,4 +1,5 @@
 import { printableJson } from '../../../report/json.ts'
+import { checkBundle } from '../../check-bundle.ts'
 import { closureText, verdictOf } from '../../closure-text.ts'
 import type { Command, GlobalOptions, Terminal } from '../../command.ts'
 import { confirm } from '../../confirm.ts'
@@ -56,13 +57,12 @@ Examples:
 } satisfies Command
 
 /** A bundle that lacks a piece fails at once, and without a node being touched. */
-async function verifyFirst(terminal: Terminal, { bundle }: Lab, options: ProveOptions): Promise<number> {
-  if (bundle === undefined) {
+async function verifyFirst(terminal: Terminal, lab: Lab, options: ProveOptions): Promise<number> {
+  if (lab.bundle === undefined) {
     if (!options.quiet) terminal.error('the lab names no bundle: only what its tasks do is proven\n')
     return exitCodes.done
   }
-  const { default: verify } = await import('./verify.ts')
-  return await verify.run({ ...terminal, write: terminal.error }, [], { ...options, json: false })
+  return await checkBundle({ ...terminal, write: terminal.error }, lab, lab.bundle, { ...options, json: false })
 }
 
 /** VMs are kedge's own; other machines are somebody's. */
