@@ -1,14 +1,14 @@
-import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout } from 'bun:test'
 import { existsSync } from 'node:fs'
 import { mkdir, readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { keepEvidence } from './evidence.ts'
 import { claimFolder, down, type Ground, up } from './ground.ts'
 import { imageDiskGiB } from './image-disk.ts'
 import { labFrom } from './lab.ts'
 import type { LabFileOptions } from './lab-file.ts'
 import { inside, shellInside } from './namespace.ts'
 import { $ } from './shell.ts'
+import { stepsOn } from './step.ts'
 
 /*
  * What befalls VMs and networks behind kedge's back, on one real VM: each is named, and the same command again ends well.
@@ -22,7 +22,7 @@ const lab = labFrom({ ...process.env, KEDGE_LAB_NAME: 'kedge-faults', KEDGE_LAB_
 const kedge = process.env.KEDGE_LAB_KEDGE ?? join(import.meta.dir, '../../dist/kedge')
 const storage = join(lab.folder, 'storage')
 let ground: Ground
-let hasFailed = false
+const step = stepsOn(lab)
 
 /** The second task is in the middle of something for as long as nobody has cut it short. */
 const labFile = ({ lab, uri, accelerator, storage }: LabFileOptions) => `version: 1
@@ -78,18 +78,6 @@ async function isOnLan(): Promise<boolean> {
   const end = /^\s*(\S+)\s+network\s+kedge-lab-lan\s/m.exec(await virsh('domiflist', 'kedge-lab-box'))?.[1] ?? 'none'
   return (await shellInside(lab.name)`ip -o link show ${end}`.nothrow()).stdout.includes(`master ${bridge} `)
 }
-
-const step = (name: string, work: () => Promise<void>) =>
-  test(name, async () => {
-    if (hasFailed) throw new Error('an earlier step failed')
-    try {
-      await work()
-    } catch (error) {
-      hasFailed = true
-      console.error(`lab: traces are in ${await keepEvidence(lab)}`)
-      throw error
-    }
-  })
 
 describe.skipIf(!wanted)('a VM, and what befalls it', () => {
   setDefaultTimeout(45 * 60_000)

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout } from 'bun:test'
 import { existsSync } from 'node:fs'
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -7,7 +7,6 @@ import { reportFormats } from '../../lib/report/report.ts'
 import { findSecretsInText } from '../secrets/find-secrets.ts'
 import { type Shown, watchProcesses } from '../secrets/watch-processes.ts'
 import { check } from './check.ts'
-import { keepEvidence } from './evidence.ts'
 import { down, type Ground, labFilePath, standing, up } from './ground.ts'
 import { labFrom } from './lab.ts'
 import { labFileIn } from './lab-file.ts'
@@ -15,6 +14,7 @@ import { findAstray, secretsOf, shownAstray } from './lab-secrets.ts'
 import { inside, processesIn, shellInside } from './namespace.ts'
 import { proofLines, proveWords } from './prove.ts'
 import { $ } from './shell.ts'
+import { stepsOn } from './step.ts'
 import { watchNodes } from './watch-nodes.ts'
 
 /*
@@ -33,7 +33,7 @@ const kedge = process.env.KEDGE_LAB_KEDGE ?? join(import.meta.dir, '../../dist/k
 const alone = join(lab.folder, 'alone')
 const pack = join(alone, 'kedge-lab')
 let ground: Ground
-let hasFailed = false
+const step = stepsOn(lab)
 /** Seconds since 1970. */
 const begun = Math.floor(Date.now() / 1000)
 const nodes = ['master', 'worker', 'edge-1', 'edge-2']
@@ -67,19 +67,6 @@ const ofType = <T extends Event['type']>(events: Event[], type: T) =>
 const startedNodes = ({ events }: Outcome) =>
   [...new Set(ofType(events, 'task-started').map(({ node }) => node))].sort()
 const failures = ({ events }: Outcome) => ofType(events, 'task-failed').map(({ id, failure }) => ({ id, failure }))
-
-/** A test that fails leaves the later ones out, and the lab's traces behind. */
-const step = (name: string, work: () => Promise<void>) =>
-  test(name, async () => {
-    if (hasFailed) throw new Error('an earlier step failed')
-    try {
-      await work()
-    } catch (error) {
-      hasFailed = true
-      console.error(`lab: traces are in ${await keepEvidence(lab)}`)
-      throw error
-    }
-  })
 
 describe.skipIf(!wanted)('a lab on real VMs', () => {
   setDefaultTimeout(wholeLab)
