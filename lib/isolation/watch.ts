@@ -24,6 +24,9 @@ const secondsBetweenLooks = 0.7
 /** A look must not take a slow node's time away from what it is there to do: it pauses so many times as long as it took. */
 const pauseToLook = 6
 const longestPauseSeconds = 2
+/** What leaves no socket that waits is in the kernel's list alone, and to read that takes a program, which a slow node feels. */
+const pauseToList = 40
+const longestBetweenListsSeconds = 4
 
 /**
  * Looks at a node that is cut off, again and again, in one command. Ends when the host's signal fires; rejects where the
@@ -33,26 +36,35 @@ export async function watchNode(host: Host, seen: Seen): Promise<void> {
   const read = reader(seen)
   const command = host.$`
     eval ${sharedFunctions}
+    eval ${waitingFunction}
     eval ${releaseFunction}
     exec {never}<> <(:)
     before=
+    nextList=0
     while :; do
       began=\${EPOCHREALTIME/[.,]/}
-      tried=$(nft -n list table inet kedge_prove | grep -F ' counter packets ' | grep -vF '@') || tried=
-      syn=$(ss -tnH state syn-sent) || syn=
-      if [ -n "$syn" ]; then syn=$(ss -tunpH state syn-sent); fi
+      syn=
+      if isWaiting; then syn=$(ss -tunpH state syn-sent) || syn=; fi
       sockets "$syn"
-      if [ "$tried" != "$before" ]; then
-        sockets "$(ss -tunpH state connected)"
-        for space in /run/netns/*; do
-          if [ -e $space ]; then
-            there=$(nsenter --net=$space ss -tunpH state syn-sent 2> /dev/null) || there=
-            sockets "$there"
-            syn+=$'\n'$there
-          fi
-        done
-        printf '%s\n' @tried "$tried" @end
-        before=$tried
+      if [ -n "$syn" ] || [ $began -ge $nextList ]; then
+        tried=$(nft -n list table inet kedge_prove) || tried=
+        # Behind these two come sets whose times change with every look.
+        tried=\${tried%%set held4*}
+        nextList=$(( (\${EPOCHREALTIME/[.,]/} - began) * ${pauseToList} ))
+        if [ $nextList -gt ${longestBetweenListsSeconds * 1e6} ]; then nextList=${longestBetweenListsSeconds * 1e6}; fi
+        nextList=$((began + nextList))
+        if [ "$tried" != "$before" ]; then
+          sockets "$(ss -tunpH state connected)"
+          for space in /run/netns/*; do
+            if [ -e $space ]; then
+              there=$(nsenter --net=$space ss -tunpH state syn-sent 2> /dev/null) || there=
+              sockets "$there"
+              syn+=$'\n'$there
+            fi
+          done
+          printf '%s\n' @tried "$tried" @end
+          before=$tried
+        fi
       fi
       release "$syn"
       pause=$(( (\${EPOCHREALTIME/[.,]/} - began) * ${pauseToLook} ))
@@ -100,6 +112,18 @@ sockets() {
     printf '@unit %s %s\\n' "$pid" "$unit"
   done
   if [ -n "$1" ]; then printf '%s\\n' "$1"; fi
+}`
+
+/** Whether a connection waits for its first answer, by the kernel's own table and without any program: state 02 is SYN-SENT. */
+const waitingFunction = `
+isWaiting() {
+  local table text
+  for table in /proc/net/tcp /proc/net/tcp6; do
+    text=
+    { IFS= read -rd '' text < $table; } 2> /dev/null || true
+    case $text in *' 02 '*) return 0 ;; esac
+  done
+  return 1
 }`
 
 /** Lets go what the rules hold until its process was looked for; bash's own pattern, so that no program is started for it. */

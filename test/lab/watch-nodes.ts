@@ -8,8 +8,9 @@ export type NodeWatch = {
 }
 
 /**
- * Once a second is often for an emulated machine, and no program of the lab's lives for less. A process's environment is looked
- * at with its arguments: both become others when it becomes another program.
+ * Every three seconds is often for an emulated machine, and what is given a token to join with lives far longer there. A
+ * process's environment is looked at with its arguments: both become others when it becomes another program. What has no
+ * arguments when it is first seen is the kernel's.
  */
 const program = `import json, os, time
 seen = set()
@@ -31,12 +32,16 @@ with open('/run/kedge-lab-watch.new', 'w') as out:
         pids = [pid for pid in os.listdir('/proc') if pid.isdigit()]
         arguments = {pid: arguments[pid] for pid in pids if pid in arguments}
         for pid in pids:
+            if arguments.get(pid) == b'':
+                continue
             text = read(pid, 'cmdline')
-            if text and arguments.get(pid) != text:
-                arguments[pid] = text
+            if arguments.get(pid) == text:
+                continue
+            arguments[pid] = text
+            if text:
                 note('cmdline', text)
                 note('environ', read(pid, 'environ'))
-        time.sleep(1)
+        time.sleep(3)
 `
 
 const start = `umask 077
