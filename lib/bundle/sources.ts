@@ -1,3 +1,4 @@
+import { defaults } from '../topology/defaults.ts'
 import type { Architecture } from '../topology/topology.ts'
 import { type Checksum, checksumOf, parseChecksum } from './checksum.ts'
 import type { Wanted } from './wanted.ts'
@@ -11,18 +12,11 @@ export type Source = {
   readonly member?: string
 }
 
-/** What takes the place of a source's address: `--mirror NAME=URL`. */
+/** What takes the place of a source's address: `--mirror NAME=URL`, or `mirrors` in the lab file. */
 export type Mirrors = Readonly<Record<string, string>>
 
 /** Base addresses by the name that `--mirror` takes. */
-export const bases = {
-  kubernetes: 'https://dl.k8s.io/release',
-  'cri-tools': 'https://github.com/kubernetes-sigs/cri-tools/releases/download',
-  kubeedge: 'https://github.com/kubeedge/kubeedge/releases/download',
-  k3s: 'https://github.com/k3s-io/k3s/releases/download',
-  flannel: 'https://raw.githubusercontent.com/flannel-io/flannel',
-  'cloud-image': 'https://cloud.debian.org/images/cloud',
-} as const satisfies Mirrors
+export const bases = defaults.sources satisfies Mirrors
 
 type SourceName = keyof typeof bases
 type Rule = (piece: Wanted & { readonly architecture: Architecture | 'all' }, base: string) => Source | undefined

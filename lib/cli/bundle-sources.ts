@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { homedir } from 'node:os'
 import { basename, resolve } from 'node:path'
 import { archiveNames } from '../bundle/apt-sources.ts'
 import { checksumOf } from '../bundle/checksum.ts'
@@ -6,6 +7,7 @@ import type { Creation } from '../bundle/create-bundle.ts'
 import type { Registries } from '../bundle/image-reference.ts'
 import { bases, type Mirrors, sourceOf } from '../bundle/sources.ts'
 import { defaultWeb, type Web } from '../bundle/web.ts'
+import type { Topology } from '../topology/topology.ts'
 import type { Terminal } from './command.ts'
 import { CliError, exitCodes } from './exit-codes.ts'
 import { mustKnow } from './lab.ts'
@@ -21,17 +23,28 @@ export type SourceOptions = {
 
 const usage = (message: string) => new CliError(exitCodes.usage, message)
 
-/** Throws a CliError for what is no address, no name of a source, or a file that cannot be read. */
+/**
+ * What the options say, and the lab file where they say nothing. Throws a CliError for what is no address, no name of a
+ * source, or a file that cannot be read.
+ */
 export function sourcesOf(
   terminal: Terminal,
   options: SourceOptions,
+  topology: Topology,
 ): Pick<Creation, 'mirrors' | 'registries' | 'web' | 'pins'> {
+  const written = topology.mirrors
   return {
-    mirrors: mirrorsOf(options.mirror ?? []),
-    registries: registriesOf(options.registry ?? []),
-    web: webOf(terminal, options),
+    mirrors: { ...written?.sources, ...mirrorsOf(options.mirror ?? []) },
+    registries: { ...written?.registries, ...registriesOf(options.registry ?? []) },
+    web: webOf(terminal, options, topology),
     pins: pinsOf(terminal, options),
   }
+}
+
+/** The variables that have programs go through the lab file's proxy; none where there is none, or the environment names one. */
+export function proxyVariables({ env }: Terminal, { mirrors }: Topology): Readonly<Record<string, string>> {
+  const isNamed = ['http_proxy', 'https_proxy', 'all_proxy'].some((name) => env[name] || env[name.toUpperCase()])
+  return mirrors?.proxy === undefined || isNamed ? {} : { http_proxy: mirrors.proxy, https_proxy: mirrors.proxy }
 }
 
 function mirrorsOf(given: readonly string[]): Mirrors {
@@ -65,21 +78,25 @@ function pairOf(option: string, text: string, shape: string): readonly [string, 
   return [text.slice(0, at), text.slice(at + 1)]
 }
 
-function webOf(terminal: Terminal, { ca, stall }: SourceOptions): Web {
+function webOf(terminal: Terminal, { ca, stall }: SourceOptions, topology: Topology): Web {
   const stallSeconds = Number(stall ?? defaultWeb.stallSeconds)
   if (!(stallSeconds > 0 && stallSeconds <= 3600)) throw usage(`--stall ${stall}: a number of seconds, up to 3600`)
+  const authority = authorityOf(terminal, ca, topology)
   return {
     ...defaultWeb,
     stallSeconds,
-    env: terminal.env,
-    ...(ca === undefined ? {} : { ca: authorityOf(terminal, ca) }),
+    env: { ...terminal.env, ...proxyVariables(terminal, topology) },
+    ...(authority === undefined ? {} : { ca: authority }),
   }
 }
 
-function authorityOf(terminal: Terminal, file: string): string {
-  const text = textOf(terminal, '--ca', file)
+function authorityOf(terminal: Terminal, given: string | undefined, { mirrors }: Topology): string | undefined {
+  const file = given ?? mirrors?.ca?.replace(/^~(?=\/)/, homedir())
+  if (file === undefined) return undefined
+  const name = given === undefined ? '`ca` of `mirrors`:' : '--ca'
+  const text = textOf(terminal, name, file)
   if (text.includes('-----BEGIN CERTIFICATE-----')) return text
-  throw usage(`--ca ${file}: there is no certificate in PEM in it`)
+  throw usage(`${name} ${file}: there is no certificate in PEM in it`)
 }
 
 /** Lines as of sha256sum, for upstream's file names, or for a piece's name and `-amd64` or `-arm64`. */

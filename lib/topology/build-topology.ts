@@ -3,7 +3,7 @@ import { defaults } from './defaults.ts'
 import type { Draft, NodeDraft } from './draft.ts'
 import { listOf, type TaskDraft } from './merge-tasks.ts'
 import { parseDurationSeconds, parseSizeMiB } from './quantity.ts'
-import type { RawNode } from './raw.ts'
+import type { Raw, RawNode } from './raw.ts'
 import type { Versions } from './rules/check-cluster.ts'
 import type { Machine, Node, RuntimeName, SshTarget, Topology, Wiring } from './topology.ts'
 import type { YamlFile } from './yaml-file.ts'
@@ -42,9 +42,25 @@ export function buildTopology(draft: Draft, tasks: readonly TaskDraft[], version
       anyKubernetes: raw.kubeedge?.anyKubernetes ?? defaults.kubeedge.anyKubernetes,
     },
     ...(raw.bundle === undefined ? {} : { bundle: inFolder(folder, raw.bundle) }),
+    ...(raw.mirrors === undefined ? {} : { mirrors: buildMirrors(raw.mirrors, folder) }),
     tasks: tasks.map((task) => buildWiring(task, folder)),
   }
 }
+
+function buildMirrors(
+  { sources, registries, proxy, ca }: NonNullable<Raw['mirrors']>,
+  folder: string,
+): NonNullable<Topology['mirrors']> {
+  return {
+    sources: textsIn(sources),
+    registries: textsIn(registries),
+    ...(proxy === undefined ? {} : { proxy }),
+    ...(ca === undefined ? {} : { ca: inFolder(folder, ca) }),
+  }
+}
+
+const textsIn = (values: Readonly<Record<string, string | undefined>> = {}): Readonly<Record<string, string>> =>
+  Object.fromEntries(Object.entries(values).flatMap(([name, text]) => (text === undefined ? [] : [[name, text]])))
 
 /** `~/…` is left for the machine that it is used on. */
 const inFolder = (folder: string, path: string): string =>

@@ -5,8 +5,8 @@ import { sizePattern } from './quantity.ts'
 const closed = { additionalProperties: false }
 
 /** A map from names that the user chooses to entries of one kind. */
-export const mapOf = <Entry extends TSchema>(entry: Entry, description: string) =>
-  Type.Unsafe<Record<string, Static<Entry>>>({ type: 'object', additionalProperties: entry, description })
+export const mapOf = <Entry extends TSchema>(entry: Entry, description: string, more: object = {}) =>
+  Type.Unsafe<Record<string, Static<Entry>>>({ type: 'object', additionalProperties: entry, description, ...more })
 
 /** A value that is meant as text, yet that YAML may read as a number or a boolean: `gpu: true`. */
 export const scalar = (description: string, more: object = {}) =>

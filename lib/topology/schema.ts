@@ -1,5 +1,6 @@
 import { type Static, Type } from 'typebox'
 import { defaults } from './defaults.ts'
+import { mirrorsSchema } from './schema-mirrors.ts'
 import { machineKeys, machineSchema, mapOf, nodeSchema, pathPattern, runtimeName } from './schema-node.ts'
 import { taskSchema } from './schema-task.ts'
 
@@ -155,6 +156,7 @@ export const topologySchema = Type.Object(
         examples: ['./bundle'],
       }),
     ),
+    mirrors: Type.Optional(mirrorsSchema),
     tasks: Type.Optional(
       mapOf(
         taskSchema,

@@ -105,6 +105,16 @@ export type Wiring = {
   readonly place: Place
 }
 
+export type FetchedFrom = {
+  /** Base addresses by the name of what they stand in for. */
+  readonly sources: Readonly<Record<string, string>>
+  /** Registries by the name of the one that they stand in for. */
+  readonly registries: Readonly<Record<string, string>>
+  readonly proxy?: string
+  /** Absolute path of authorities in PEM, or from `~/`. */
+  readonly ca?: string
+}
+
 export type Topology = {
   readonly lab: string
   /** Path of the file as the user gave it, for messages. */
@@ -129,6 +139,8 @@ export type Topology = {
   }
   /** Absolute path of the bundle, where the file names one. */
   readonly bundle?: string
+  /** Where `kedge bundle create` fetches from, where the file says so. */
+  readonly mirrors?: FetchedFrom
   /** In the order of the file: embedded entries first, own ones after. */
   readonly tasks: readonly Wiring[]
 }

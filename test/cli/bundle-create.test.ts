@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test } from 'bun:test'
+import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { userInfo } from 'node:os'
@@ -55,7 +55,10 @@ const words = (more: readonly string[]): readonly string[] => {
 }
 
 /** In this process, as `kedge bundle create` with these words. */
-async function create(more: readonly string[] = [], signal = new AbortController().signal) {
+const create = (more: readonly string[] = [], signal = new AbortController().signal) =>
+  inProcess(words(more), { signal })
+
+async function inProcess(words: readonly string[], { signal = new AbortController().signal, env = {} } = {}) {
   const printed = { stdout: '', stderr: '' }
   const terminal = {
     write: (text: string) => {
@@ -66,13 +69,13 @@ async function create(more: readonly string[] = [], signal = new AbortController
     },
     backlog: () => undefined,
     cwd: folder,
-    env: {},
+    env,
     isTty: false,
     signal,
     atOnce: () => {},
     execPath: process.execPath,
   }
-  const exitCode = await runProgram(words(more), terminal as unknown as Terminal)
+  const exitCode = await runProgram(words, terminal as unknown as Terminal)
   return { exitCode, ...printed }
 }
 
@@ -282,6 +285,59 @@ test.each([
   expect(stderr).toContain(message)
   expect(exitCode).toBe(code)
   expect(readdirSync(folder).sort()).toEqual(['kedge.config.yaml', 'sums', 'usb'])
+})
+
+describe('mirrors in the lab file', () => {
+  const write = (keys: string, text = lab) =>
+    writeFileSync(join(folder, 'kedge.config.yaml'), `${text}mirrors:\n${keys}`)
+  const at = (url: string) =>
+    `  sources:\n${Object.entries(mirrorsAt(url))
+      .map(([name, address]) => `    ${name}: ${address}\n`)
+      .join('')}`
+  const plain = ['bundle', 'create', '--from', 'usb', '--sums', 'sums']
+  type Row = { readonly name: string; readonly source: string; readonly problem?: string }
+  const rowsOf = ({ stdout }: { readonly stdout: string }): readonly Row[] => JSON.parse(stdout).pieces
+  const kubeadmIn = (made: { readonly stdout: string }) => rowsOf(made).find(({ name }) => name === 'kubeadm')?.source
+
+  test('take the place of what is published; an option wins', async () => {
+    await publishAll()
+    write(at(server.url))
+    const made = await inProcess(plain)
+    expect(made.stderr).not.toContain('cannot be had')
+    expect(made.exitCode).toBe(0)
+    await isRight(join(folder, 'kedge.bundle'))
+    const other = ['-o', 'other', '--dry-run', '--json', '--mirror', `kubernetes=${server.url}/own`]
+    expect(kubeadmIn(await inProcess([...plain, ...other]))).toBe(`${server.url}/own/v1.32.10/bin/linux/amd64/kubeadm`)
+  })
+
+  test('its proxy is used for files and by skopeo, unless the environment names one', async () => {
+    await publishAll()
+    const proxy = `  proxy: ${server.url}\n`
+    write(`${at('http://upstream.invalid')}${proxy}`)
+    const dry = [...plain, '--dry-run', '--json']
+    expect(rowsOf(await inProcess(dry)).flatMap(({ problem }) => problem ?? [])).toEqual([])
+    expect(kubeadmIn(await inProcess(dry))).toStartWith('http://upstream.invalid/')
+    const env = { HTTP_PROXY: 'http://127.0.0.1:1' }
+    const elsewhere = rowsOf(await inProcess(dry, { env })).flatMap(({ problem }) => problem ?? [])
+    expect(elsewhere[0]).toContain('through http://127.0.0.1:1')
+
+    server.requests.length = 0
+    const registries = '  registries: { docker.io: http://hub.invalid, registry.k8s.io: http://k8s.invalid }\n'
+    write(`${at(server.url)}${registries}${proxy}`, base)
+    await inProcess(dry)
+    expect(server.requests.map(({ target }) => target)).toContain('http://hub.invalid/v2/')
+    expect(server.requests.map(({ target }) => target)).toContain('http://k8s.invalid/v2/')
+  })
+
+  test('authorities that cannot be read are named as in the file', async () => {
+    write('  ca: ./none.pem\n')
+    const missing = await inProcess([...plain, '--dry-run'])
+    expect(missing.stderr).toContain('`ca` of `mirrors`')
+    expect(missing.stderr).toContain(join(folder, 'none.pem'))
+    expect(missing.exitCode).toBe(2)
+    const given = await inProcess([...plain, '--dry-run', '--ca', 'sums'])
+    expect(given.stderr).toContain('--ca sums: there is no certificate')
+  })
 })
 
 test('--arch makes it for machines that the lab has not got', async () => {

@@ -1,10 +1,14 @@
 import { describe, expect, test } from 'bun:test'
 import { resolve } from 'node:path'
+import { archiveNames } from '../../lib/bundle/apt-sources.ts'
+import { bases } from '../../lib/bundle/sources.ts'
 import { formatProblems } from '../../lib/topology/format-problem.ts'
 import { loadTopology } from '../../lib/topology/load-topology.ts'
 import { topologySchema } from '../../lib/topology/schema.ts'
 import type { Problem } from '../../lib/topology/topology.ts'
 import { hostileNames } from './hostile-names.ts'
+
+const sourceNames = [...Object.keys(bases), ...archiveNames]
 
 type Step = string
 type Data = Record<string, unknown>
@@ -40,6 +44,12 @@ const sample: Data = {
   kubernetes: { distribution: 'kubeadm', version: '1.32.10', podCidr: '10.244.0.0/16', serviceCidr: '10.96.0.0/12' },
   kubeedge: { version: '1.23.1', mqtt: 'none', protocol: 'websocket' },
   bundle: './bundle',
+  mirrors: {
+    sources: Object.fromEntries(sourceNames.map((name) => [name, 'https://mirror.example/x'])),
+    registries: { 'docker.io': 'mirror.example:5000/hub' },
+    proxy: 'http://proxy.example:3128',
+    ca: './ca.pem',
+  },
   tasks: {
     first: { on: 'edge', phase: 'configuration', timeout: '10m', sh: 'true', check: 'false', env: { NAME: 'value' } },
     second: {
@@ -60,8 +70,8 @@ const known = {
 const free = {
   code: /^tasks\/\*\/(sh|check)$/,
   variable: /^tasks\/\*\/env\/\*$/,
-  path: /^(hypervisor\/storage|bundle|nodes\/\*\/ssh(\/jump)*\/key|tasks\/\*\/script)$/,
-  address: /^hypervisor\/uri$/,
+  path: /^(hypervisor\/storage|bundle|mirrors\/ca|nodes\/\*\/ssh(\/jump)*\/key|tasks\/\*\/script)$/,
+  address: /^hypervisor\/uri$|^mirrors\/(proxy|sources\/|registries\/)/,
 }
 
 /** What no shell, XML, YAML, file name, table or log takes for anything else than text. */
@@ -69,7 +79,7 @@ const harmless = /^(?!-)[A-Za-z0-9_.:%@/+-]*$/
 
 /** As the schema would name a place: what the user names is a star, and so is an item of a list. */
 function patternOf(steps: readonly Step[]): string {
-  const named = /^(networks|nodes|tasks)$|^nodes\/\*\/(networks|labels)$|^tasks\/\*\/env$/
+  const named = /^(networks|nodes|tasks)$|^nodes\/\*\/(networks|labels)$|^tasks\/\*\/env$|^mirrors\/registries$/
   let pattern = ''
   for (const step of steps) {
     const shown = named.test(pattern) || /^\d+$/.test(step) ? '*' : step
@@ -153,6 +163,7 @@ const keys = [
   'nodes/master/networks/cloud',
   'tasks/first',
   'tasks/first/env/NAME',
+  'mirrors/registries/docker.io',
 ]
 
 test('the sample is sound, and fills every place of the schema', () => {

@@ -93,6 +93,16 @@ describe('`kubeedge`', () => {
   })
 })
 
+test('mirrors are as they are written, the authorities found from the file', () => {
+  expect(load('valid-mirrors').mirrors).toEqual({
+    sources: { kubernetes: 'https://mirror.example/k8s', debian: 'http://[fd00::1]:8080/debian' },
+    registries: { 'docker.io': 'mirror.example:5000/hub', 'localhost:5000': 'http://10.0.0.5:5000' },
+    proxy: 'http://proxy.example:3128',
+    ca: '/labs/valid-mirrors/company.pem',
+  })
+  expect(load('valid-one-edge')).not.toHaveProperty('mirrors')
+})
+
 describe('existing machines', () => {
   const topology = load('valid-existing-machines')
 

@@ -25,6 +25,7 @@ export function* checkNames(draft: Draft): Iterable<Complaint> {
     yield* checkReserved(node, draft.nodes, place)
     yield* checkKubernetesLabels(node, draft)
   }
+  yield* checkRegistries(draft)
   for (const [task, entry] of Object.entries(draft.raw.tasks ?? {})) {
     const place = { path: ['tasks', task], mark: 'key' } as const
     if (task === 'all') yield { ...place, message: '`all` cannot name a task: it stands for every task' }
@@ -43,6 +44,19 @@ export function* checkNames(draft: Draft): Iterable<Complaint> {
         message: `${quoted(variable)} cannot name an environment variable`,
         hint: 'letters, digits and `_`, not starting with a digit',
       }
+    }
+  }
+}
+
+/** As it stands in an image's name; without a dot or a port the first part of that is none. */
+function* checkRegistries({ raw }: Draft): Iterable<Complaint> {
+  for (const registry of Object.keys(raw.mirrors?.registries ?? {})) {
+    if (/^(?=.*[.:]|localhost$)[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:\d{1,5})?$/.test(registry)) continue
+    yield {
+      path: ['mirrors', 'registries', registry],
+      mark: 'key',
+      message: `${quoted(registry)} cannot name a registry`,
+      hint: 'for example `docker.io` or `registry.example:5000`',
     }
   }
 }

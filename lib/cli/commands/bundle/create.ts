@@ -10,7 +10,7 @@ import { killChildren } from '../../../host/child.ts'
 import { localConnection } from '../../../host/local.ts'
 import { cleanLine } from '../../../report/clean-line.ts'
 import { printableJson } from '../../../report/json.ts'
-import { type SourceOptions, sourcesOf } from '../../bundle-sources.ts'
+import { proxyVariables, type SourceOptions, sourcesOf } from '../../bundle-sources.ts'
 import type { Command, GlobalOptions, Terminal } from '../../command.ts'
 import { createdText, failuresText, plannedText } from '../../created-text.ts'
 import { CliError, exitCodeOf, exitCodes } from '../../exit-codes.ts'
@@ -52,6 +52,7 @@ export default {
         `
 Sources: kubernetes, cri-tools, kubeedge, k3s, flannel, cloud-image; of the VM image’s own archives for packages: debian,
 debian-security, ubuntu. HTTP_PROXY, HTTPS_PROXY and NO_PROXY are obeyed.
+All of this may stand in the lab file as well, under mirrors: sources, registries, proxy and ca; what is said here wins.
 What was fetched before a stop, a kill or a failure is not fetched again: it waits in a folder beside the bundle.
 
 Exit code: 0 the bundle is whole, 4 a source is unreachable, 7 a checksum is wrong or a piece is to be had nowhere.
@@ -76,6 +77,7 @@ Examples:
     const host = connection.bind({
       signal: terminal.signal,
       cwd: terminal.cwd,
+      env: proxyVariables(terminal, lab.topology),
       onOutput: (_stream, line) => options.verbose && display.say(cleanLine(line)),
     })
     const from = (options.from ?? []).map((path) => resolve(terminal.cwd, path))
@@ -88,7 +90,7 @@ Examples:
         if (!passedOver.has(text)) display.say(`passed over: ${cleanLine(text)}`)
         passedOver.add(text)
       }),
-      ...sourcesOf(terminal, options),
+      ...sourcesOf(terminal, options, lab.topology),
       jobs,
       host,
       signal: terminal.signal,
