@@ -12,8 +12,17 @@ const needSchema = Type.Unsafe<string | { task: string; on?: string | string[] }
   description: 'A task, `task@node`, or `{ task, on }`.',
   pattern: '^[^@\\s]+(@[^@\\s]+)?$',
   properties: {
-    task: { type: 'string', title: 'task', description: 'The task to wait for.', pattern: '^[^@\\s]+$' },
-    on: selectors('Which of its instances to wait for: as in `on`, or `all`.', ['all']),
+    task: {
+      type: 'string',
+      title: 'task',
+      description: 'The task to wait for. Required.',
+      pattern: '^[^@\\s]+$',
+      examples: ['verify'],
+    },
+    on: selectors(
+      'Which of its instances to wait for: as in `on`, or `all`. Without it the one on the same node, or else all.',
+      ['all', 'edge'],
+    ),
   },
   required: ['task'],
   additionalProperties: false,
@@ -25,7 +34,13 @@ function selectors(description: string, examples: readonly unknown[]) {
     type: ['string', 'array'],
     title: 'selector',
     description,
-    items: { type: 'string', title: 'selector', pattern: '^\\S+$' },
+    items: {
+      type: 'string',
+      title: 'selector',
+      description: '`hypervisor`, `nodes`, `cloud`, a role, or the name of a node.',
+      pattern: '^\\S+$',
+      examples: ['edge'],
+    },
     minItems: 1,
     pattern: '^\\S+$',
     examples,
@@ -46,7 +61,7 @@ const entrySchema = Type.Object(
   {
     on: Type.Optional(
       selectors(
-        'Where it runs: `hypervisor`, `nodes`, `cloud` (control plane and workers), a role, a node, or a list of these.',
+        'Where it runs: `hypervisor`, `nodes`, `cloud` (control plane and workers), a role, a node, or a list of these. Required, but for built-in tasks: without it where they run anyway.',
         ['edge', ['control-plane', 'worker']],
       ),
     ),
@@ -55,12 +70,14 @@ const entrySchema = Type.Object(
         description:
           'What it waits for. A task that also runs on the same node is waited for on that node only, any other one everywhere.',
         default: [],
+        examples: [['create-vms'], ['install-runtime', 'get-token@master']],
       }),
     ),
     phase: Type.Optional(
       Type.Enum(['configuration', 'installation', 'verification'], {
         description: 'Under which heading the report counts it.',
         default: defaults.task.phase,
+        examples: ['installation'],
       }),
     ),
     timeout: Type.Optional(
@@ -78,10 +95,22 @@ const entrySchema = Type.Object(
         minimum: 0,
         maximum: 100,
         default: defaults.task.retries,
+        examples: [2],
       }),
     ),
-    env: Type.Optional(mapOf(scalar('Value of the variable.'), 'Environment variables for its commands.')),
-    sh: Type.Optional(command('The task as a bash command.', 'curl -fsS http://files/model.bin -o /opt/model.bin')),
+    env: Type.Optional(
+      mapOf(
+        scalar('Value of the variable.', { examples: ['http://files'] }),
+        'Environment variables for its commands. Without it none of its own.',
+        { examples: [{ MODEL_SERVER: 'http://files' }] },
+      ),
+    ),
+    sh: Type.Optional(
+      command(
+        'The task as a bash command. Without it the built-in or own task of this name, or `script`.',
+        'curl -fsS http://files/model.bin -o /opt/model.bin',
+      ),
+    ),
     check: Type.Optional(
       command(
         'A bash command that ends with 0 where `sh` has nothing to do. Without it `sh` always runs.',
@@ -91,7 +120,8 @@ const entrySchema = Type.Object(
     script: Type.Optional(
       Type.String({
         title: 'path',
-        description: 'A TypeScript or JavaScript file with the task, relative to this file.',
+        description:
+          'A TypeScript or JavaScript file with the task, relative to this file. Without it the file of this name in `tasks/` beside this one, or the built-in task.',
         pattern: pathPattern,
         examples: ['./tasks/fetch-model.ts'],
       }),
