@@ -6,6 +6,8 @@ export type JunitCase = {
   readonly seconds?: number
   /** What the failure says in one line. */
   readonly failure?: string
+  /** What is known beyond that line. */
+  readonly details?: string
   readonly skipped?: string
   /** What a passing case has to show for itself. */
   readonly output?: string
@@ -28,15 +30,20 @@ export function junit(suite: string, cases: readonly JunitCase[]): string {
   return `${[...lines, '  </testsuite>', '</testsuites>'].join('\n')}\n`
 }
 
-function testcase({ classname, name, seconds, failure, skipped, output }: JunitCase): string {
+function testcase({ classname, name, seconds, failure, details, skipped, output }: JunitCase): string {
   const head = attributes({ classname, name, ...(seconds === undefined ? {} : { time: seconds.toFixed(3) }) })
   const content = [
-    ...(failure === undefined ? [] : [`<failure${attributes({ message: failure })}/>`]),
-    ...(skipped === undefined ? [] : [`<skipped${attributes({ message: skipped })}/>`]),
+    ...(failure === undefined ? [] : [element('failure', failure, details)]),
+    ...(skipped === undefined ? [] : [element('skipped', skipped)]),
     ...(output === undefined ? [] : [`<system-out>${escaped(output)}</system-out>`]),
   ]
   return content.length > 0 ? `<testcase${head}>${content.join('')}</testcase>` : `<testcase${head}/>`
 }
+
+const element = (name: string, message: string, text?: string): string =>
+  text === undefined
+    ? `<${name}${attributes({ message })}/>`
+    : `<${name}${attributes({ message })}>${escaped(text)}</${name}>`
 
 const attributes = (values: Readonly<Record<string, string>>): string =>
   Object.entries(values)

@@ -14,6 +14,8 @@ export type EntityTimes = {
   /** In the order of `Measures.phases`. */
   readonly phases: readonly Span[]
   readonly total: Span
+  /** How much of the critical path was spent on it. */
+  readonly criticalSeconds: number
 }
 
 export type TaskTimes = {
@@ -47,10 +49,16 @@ export type Measures = {
 export type RunFacts = {
   /** Instance → the instances that it waits for. */
   readonly waits: ReadonlyMap<string, readonly string[]>
-  /** Node → role; the hypervisor need not be in it. */
+  /** Node → role, in the order of the file; the hypervisor need not be in it. */
   readonly roles: ReadonlyMap<string, string>
   /** Task → the number of its step. */
   readonly steps: ReadonlyMap<string, number>
+}
+
+/** What a task came to over its nodes, as one span: the median of those that ran to a good end. */
+export function medianSpan({ count, alreadyCount, failedCount, medianSeconds }: TaskTimes): Span {
+  const state = failedCount > 0 ? 'incomplete' : count > 0 ? 'built' : alreadyCount > 0 ? 'already' : 'none'
+  return { seconds: medianSeconds, state }
 }
 
 const alwaysShown = ['configuration', 'installation']
@@ -60,6 +68,8 @@ export function measureRun(run: RunRecord, { waits, roles, steps }: RunFacts): M
   const phases = [...new Set([...alwaysShown, ...instances.map(({ phase }) => phase)])]
   const foreign = Map.groupBy(instances, (instance) => instance.run)
   foreign.delete(run.id)
+  const path = criticalPath(instances, waits)
+  const onPath = new Set(path.instances.map(({ id }) => id))
   return {
     run,
     earlier: [...foreign].map(([id, its]) => ({ run: id, instances: its.length })),
@@ -68,10 +78,11 @@ export function measureRun(run: RunRecord, { waits, roles, steps }: RunFacts): M
       name,
       phases: phases.map((phase) => spanOf(its.filter((instance) => instance.phase === phase))),
       total: spanOf(its),
+      criticalSeconds: sumOf(its.filter(({ id }) => onPath.has(id))),
     })),
     tasks: tasksOf(instances, steps),
     wallSeconds: foreign.size === 0 ? run.seconds : spanOf(instances).seconds,
-    criticalPath: criticalPath(instances, waits),
+    criticalPath: path,
   }
 }
 
@@ -87,6 +98,8 @@ function entitiesOf(instances: readonly InstanceRecord[], roles: ReadonlyMap<str
   const edges = [...groups].sort(([one], [other]) => one.localeCompare(other, 'en', { numeric: true }))
   return [...(cluster ? [[clusterName, cluster] as const] : []), ...edges, ['whole lab', instances] as const]
 }
+
+const sumOf = (instances: readonly InstanceRecord[]): number => instances.reduce((sum, { seconds }) => sum + seconds, 0)
 
 function spanOf(instances: readonly InstanceRecord[]): Span {
   if (instances.length === 0) return { seconds: 0, state: 'none' }

@@ -1,9 +1,10 @@
 import { cleanLine } from './clean-line.ts'
+import { comparisonHead, comparisonLines, comparisonRows } from './comparison-rows.ts'
 import { formatSeconds } from './duration.ts'
-import type { Measures } from './measure-run.ts'
-import { entityHead, entityRows, notes, runLines, taskHead, taskRow, wallLine } from './report-table.ts'
+import type { Report } from './report.ts'
+import { entityHead, entityRows, notes, pathHead, runLines, taskHead, taskRow, wallLine } from './report-table.ts'
 
-export function reportMarkdown(measures: Measures): string {
+export function reportMarkdown({ measures, comparison }: Report): string {
   const path = measures.criticalPath.instances.map(
     ({ id, seconds }) => `1. ${escaped(cleanLine(id))}: ${formatSeconds(seconds)}`,
   )
@@ -11,11 +12,13 @@ export function reportMarkdown(measures: Measures): string {
     ...runLines(measures).flatMap((line) => [escaped(line), '']),
     ...markdownTable([entityHead(measures), ...entityRows(measures)], 1),
     '',
+    wallLine(measures),
+    '',
     ...notes.flatMap((note) => [note, '']),
     ...markdownTable([taskHead, ...measures.tasks.map(taskRow)], 3),
-    '',
-    wallLine(measures),
-    ...(path.length > 0 ? ['', ...path] : []),
+    ...(path.length > 0 ? ['', pathHead, '', ...path] : []),
+    ...(comparison ? comparisonLines(comparison).flatMap((line) => ['', escaped(line)]) : []),
+    ...(comparison ? ['', ...markdownTable([comparisonHead, ...comparisonRows(comparison)], 2)] : []),
     '',
   ].join('\n')
 }

@@ -1,22 +1,21 @@
 import { cleanLine } from './clean-line.ts'
+import type { Comparison } from './compare-measures.ts'
+import { comparisonHead, comparisonLines, comparisonRows } from './comparison-rows.ts'
 import { formatSeconds } from './duration.ts'
-import type { Measures, Span, TaskTimes } from './measure-run.ts'
+import type { Measures, TaskTimes } from './measure-run.ts'
+import type { Report } from './report.ts'
+import { runWords } from './run-words.ts'
+import { spanCell } from './span-cell.ts'
 import { table } from './table.ts'
 
-/** Seconds with one decimal, as in the tables of a paper; the notes say what the signs mean. */
-export function spanCell({ seconds, state }: Span): string {
-  if (state === 'none') return '-'
-  if (state === 'already') return '='
-  return state === 'incomplete' ? `${seconds.toFixed(1)} !` : seconds.toFixed(1)
-}
-
-export const entityHead = ({ phases }: Measures): readonly string[] => [
-  '',
-  ...phases.map((phase) => `${phase} (s)`),
-  'total (s)',
-]
+export const entityHead = ({ phases }: Measures): readonly string[] => ['seconds', ...phases, 'total', 'critical']
 export const entityRows = ({ entities }: Measures): readonly (readonly string[])[] =>
-  entities.map(({ name, phases, total }) => [cleanLine(name), ...phases.map(spanCell), spanCell(total)])
+  entities.map(({ name, phases, total, criticalSeconds }) => [
+    cleanLine(name),
+    ...phases.map(spanCell),
+    spanCell(total),
+    criticalSeconds > 0 ? criticalSeconds.toFixed(1) : '-',
+  ])
 
 export const taskHead = ['step', 'task', 'phase', 'nodes', 'min (s)', 'median (s)', 'max (s)'] as const
 export const taskRow = (times: TaskTimes): readonly string[] => {
@@ -35,16 +34,15 @@ export const taskRow = (times: TaskTimes): readonly string[] => {
 
 export const notes = [
   'Seconds by the clock in which at least one task of the row ran; tasks side by side count once.',
+  'critical: what of the critical path was spent there; no run can be shorter than that path.',
   '= was so already, counts 0   - nothing of the kind   ! something failed, was held back or stopped',
 ] as const
 
 /** Which run this is, and where else times come from. */
 export function runLines({ run, earlier }: Measures): readonly string[] {
-  const ends = { ok: 'done', failed: 'failed', interrupted: 'interrupted', unfinished: 'without an end' }
-  const when = run.startedAt.replace('T', ' ').replace(/\.\d+Z$/, ' UTC')
   const others = earlier.map(({ run: id, instances }) => `${cleanLine(id)} (${instances})`)
   return [
-    `Lab ${cleanLine(run.lab)}, run ${cleanLine(run.id)} of ${when}, ${ends[run.result]} after ${formatSeconds(run.seconds)}`,
+    `Lab ${cleanLine(run.lab)}, run ${runWords(run)}`,
     ...(others.length > 0 ? [`Instances whose times come from earlier runs: ${others.join(', ')}`] : []),
   ]
 }
@@ -58,13 +56,17 @@ export function wallLine({ wallSeconds, criticalPath, earlier }: Measures): stri
   return `${wall}, ${(wallSeconds / criticalPath.seconds).toFixed(2)} times the critical path of ${path}`
 }
 
-export function reportTable(measures: Measures): string {
+export const pathHead = 'Critical path:'
+
+export function reportTable({ measures, comparison }: Report): string {
   const numbers = measures.phases.map(() => 'right' as const)
   const path = measures.criticalPath.instances.map(({ id, seconds }) => ['', cleanLine(id), formatSeconds(seconds)])
   return [
     ...runLines(measures),
     '',
-    ...table([entityHead(measures), ...entityRows(measures)], { align: ['left', ...numbers, 'right'], gap: '   ' }),
+    ...table([entityHead(measures), ...entityRows(measures)], { align: ['left', ...numbers, 'right', 'right'] }),
+    '',
+    wallLine(measures),
     '',
     ...notes,
     '',
@@ -72,9 +74,16 @@ export function reportTable(measures: Measures): string {
       align: ['right', 'left', 'left', 'right', 'right', 'right', 'right'],
       gap: '   ',
     }),
-    '',
-    wallLine(measures),
-    ...table(path, { align: ['left', 'left', 'right'] }),
+    ...(path.length > 0 ? ['', pathHead, ...table(path, { align: ['left', 'left', 'right'] })] : []),
+    ...(comparison ? ['', ...comparisonTable(comparison)] : []),
     '',
   ].join('\n')
 }
+
+const comparisonTable = (comparison: Comparison): readonly string[] => [
+  ...comparisonLines(comparison),
+  '',
+  ...table([comparisonHead, ...comparisonRows(comparison)], {
+    align: ['left', 'left', 'right', 'right', 'right', 'right'],
+  }),
+]

@@ -4,7 +4,7 @@ import { foldRun } from '../../lib/report/fold-run.ts'
 import { jsonReporter } from '../../lib/report/json.ts'
 import { mergeRuns } from '../../lib/report/merge-runs.ts'
 import { type PlainOptions, plainReporter } from '../../lib/report/plain.ts'
-import { type ReportFormat, report, reportFormats } from '../../lib/report/report.ts'
+import { report, reportFormats } from '../../lib/report/report.ts'
 import { summary } from '../../lib/report/summary.ts'
 import { expectGolden } from './expect-golden.ts'
 import { changed, factsOf, joinRefused, lab, unreachable } from './sample-labs.ts'
@@ -81,8 +81,9 @@ const summaryCases: [string, readonly Event[], Parameters<typeof summary>[1]][] 
 ]
 test.each(summaryCases)('%s', (name, events, options) => expectGolden(name, summary(foldRun(events), options)))
 
-const extensions: Record<ReportFormat, string> = { table: 'txt', markdown: 'md', json: 'json', csv: 'csv' }
-const formats = Object.keys(reportFormats) as ReportFormat[]
+const extensions = { table: 'txt', markdown: 'md', json: 'json', csv: 'csv', junit: 'xml' } as const
+// The page has tests of its own: test/report/html.
+const formats = Object.keys(reportFormats).filter((format): format is keyof typeof extensions => format in extensions)
 const records: [string, ReturnType<typeof foldRun> | undefined][] = [
   ['ok', foldRun(okRun)],
   ['again', foldRun(againRun)],
@@ -112,6 +113,28 @@ for (const [name, record] of records) {
     return expectGolden(`report-${name}.${extensions[format]}`, report(record, factsOf(reference), format))
   })
 }
+
+const slowerRun = simulateRun(
+  changed(reference, ({ id, seconds }) =>
+    id.startsWith('disable-swap')
+      ? { ends: 'already-done', seconds: 0.1 }
+      : id === 'init-cluster@master'
+        ? { seconds: seconds * 1.25 }
+        : id === 'join-edge@edge-2'
+          ? { ends: failure }
+          : id.startsWith('create-vms')
+            ? { seconds: seconds - 3 }
+            : undefined,
+  ).filter(({ id }) => !id.endsWith('@edge-1')),
+  { run: 'r-0010', start: '2026-01-06T10:00:00.000Z' },
+)
+test.each(formats)('report-compared as %s', (format) => {
+  const against = foldRun(okRun)
+  return expectGolden(
+    `report-compared.${extensions[format]}`,
+    report(foldRun(slowerRun), factsOf(reference), format, { against }),
+  )
+})
 
 test('json is one object a line and keeps all that a terminal would obey escaped', async () => {
   let text = ''

@@ -26,6 +26,7 @@ test('json holds what the table shows, to the millisecond', () => {
     name: 'Kubernetes cluster',
     phases: { configuration: { seconds: 1, state: 'built' }, installation: { seconds: 0, state: 'none' } },
     total: { seconds: 1, state: 'built' },
+    criticalSeconds: 1,
   })
   expect([wallSeconds, criticalPath.seconds]).toEqual([1, 1])
 })
