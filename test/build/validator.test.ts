@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { validator, validatorModule } from '../../build/validator.ts'
 import type * as FromSource from '../../lib/topology/load-topology.ts'
 import { loadTopology } from '../../lib/topology/load-topology.ts'
+import { topologySchema } from '../../lib/topology/schema.ts'
 import { fixtures } from '../topology/fixtures.ts'
 import { base, known } from '../topology/known.ts'
 
@@ -40,6 +41,13 @@ describe('the loader as it is built into the executable', () => {
     expect(code).not.toMatch(/node_modules\/(ajv|typebox)\//)
     expect(code).toContain('node_modules/yaml/')
   })
+})
+
+test('what only editors read is not carried into it', () => {
+  const code = validatorModule()
+  expect(topologySchema.properties.lab.description).toContain('state folder')
+  expect(code).not.toContain('state folder')
+  expect(code).not.toMatch(/"(description|default)":/)
 })
 
 test('the generated module needs no other', () => {
