@@ -27,6 +27,16 @@ export function builtBinary(): string {
 
 export type Result = { readonly exitCode: number; readonly stdout: string; readonly stderr: string }
 
+/** What a child that was started with pipes says until its end. */
+export async function resultOf(child: Bun.ReadableSubprocess): Promise<Result> {
+  const [stdout, stderr, exitCode] = await Promise.all([
+    new Response(child.stdout).text(),
+    new Response(child.stderr).text(),
+    child.exited,
+  ])
+  return { exitCode, stdout, stderr }
+}
+
 /** Runs a program with exactly this environment, in this folder, and nothing on its input. */
 export function runIn(folder: string, words: readonly string[], env: Readonly<Record<string, string>> = {}): Result {
   const { exitCode, stdout, stderr } = Bun.spawnSync([...words], { cwd: folder, env: { ...env }, stdin: 'ignore' })

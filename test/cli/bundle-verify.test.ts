@@ -3,6 +3,7 @@ import { mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'no
 import { join } from 'node:path'
 import { openBundle } from '../../lib/bundle/bundle.ts'
 import { manifestOfFile, writeBundleFile } from '../../lib/bundle/write-bundle-file.ts'
+import { resultOf } from '../build/binary.ts'
 import { temporaryFolder } from '../bundle/make-bundle.ts'
 import { bundleFor } from '../bundle/make-pieces.ts'
 import { kedge as program } from '../faults/ssh-lab.ts'
@@ -27,11 +28,8 @@ beforeEach(async () => {
 const config = (more = '') =>
   writeFileSync(join(folder, 'kedge.config.yaml'), `${base.replace(/^bundle:.*$/m, 'bundle: ./kedge.bundle')}${more}`)
 
-async function kedge(...words: string[]) {
-  const child = Bun.spawn([...program, ...words], { cwd: folder, stdout: 'pipe', stderr: 'pipe' })
-  const [stdout, stderr] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()])
-  return { exitCode: await child.exited, stdout, stderr }
-}
+const kedge = (...words: string[]) =>
+  resultOf(Bun.spawn([...program, ...words], { cwd: folder, stdout: 'pipe', stderr: 'pipe' }))
 
 describe('kedge bundle verify', () => {
   test('a complete bundle, as the file names it or as it is named here', async () => {

@@ -2,7 +2,7 @@ import { afterEach, beforeAll, beforeEach, expect, test } from 'bun:test'
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { builtBinary } from '../build/binary.ts'
+import { builtBinary, resultOf } from '../build/binary.ts'
 
 const env = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' }
 let folder: string
@@ -42,11 +42,7 @@ function begin(...words: string[]) {
   started.push(process)
   return process
 }
-async function done(...words: string[]) {
-  const process = begin(...words)
-  const [stdout, stderr] = await Promise.all([new Response(process.stdout).text(), new Response(process.stderr).text()])
-  return { exitCode: await process.exited, stdout, stderr }
-}
+const done = (...words: string[]) => resultOf(begin(...words))
 async function untilStarted() {
   while (!existsSync(join(folder, 'started'))) await Bun.sleep(20)
 }

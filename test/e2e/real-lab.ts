@@ -1,6 +1,7 @@
 import { expect } from 'bun:test'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { resultOf } from '../build/binary.ts'
 import { homeOf, sshTo } from '../lab/containers/containers.ts'
 import { down, up } from '../lab/containers/ground.ts'
 import { containers } from '../lab/containers/lab-file.ts'
@@ -39,8 +40,8 @@ export async function spawned(words: readonly string[], input?: string): Promise
     env: environment(),
     stdio: [input === undefined ? 'ignore' : new Blob([input]), 'pipe', 'pipe'],
   })
-  const [output, errors] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()])
-  return { code: await child.exited, output, errors }
+  const { exitCode, stdout, stderr } = await resultOf(child)
+  return { code: exitCode, output: stdout, errors: stderr }
 }
 
 export const environment = () => ({ ...process.env, HOME: homeOf(lab) })

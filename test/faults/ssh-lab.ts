@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Result } from '../build/binary.ts'
+import { type Result, resultOf } from '../build/binary.ts'
 import type { Sshd } from '../host/sshd.ts'
 
 /** A lab file in a folder of its own, with a HOME whose known_hosts names the machines; kedge runs there as a process. */
@@ -51,13 +51,9 @@ export function sshLab(
     running.add(child)
     const peak = watchPeak(child)
     const ended = (async () => {
-      const [stdout, stderr, exitCode] = await Promise.all([
-        new Response(child.stdout).text(),
-        new Response(child.stderr).text(),
-        child.exited,
-      ])
+      const result = await resultOf(child)
       running.delete(child)
-      return { stdout, stderr, exitCode, peakMiB: peak() }
+      return { ...result, peakMiB: peak() }
     })()
     return { pid: child.pid, ended }
   }

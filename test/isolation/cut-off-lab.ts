@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { generateKeyPair } from '../../lib/host/keys.ts'
+import { type Result, resultOf } from '../build/binary.ts'
 import { sshdPath } from '../host/sshd.ts'
 import { createNamespace, inside, removeNamespace, shellInside } from '../lab/namespace.ts'
 import { $ } from '../lab/shell.ts'
@@ -17,13 +18,12 @@ export type CutOffLab = {
   on(script: string): Promise<string>
   /** Writes the lab file; `tasks` as in the file, indented by two. */
   config(tasks: string): void
-  kedge(...words: string[]): Promise<Finished>
+  kedge(...words: string[]): Promise<Result>
   start(...words: string[]): Started
   remove(): Promise<void>
 }
 
-export type Finished = { readonly exitCode: number; readonly stdout: string; readonly stderr: string }
-export type Started = { readonly pid: number; readonly ended: Promise<Finished> }
+export type Started = { readonly pid: number; readonly ended: Promise<Result> }
 
 /** Needs root, an sshd, and what a node needs to be watched. */
 export const canCutOff =
@@ -90,13 +90,9 @@ export async function cutOffLab(name: string, options: CutOffOptions = {}): Prom
       })
       running.add(child)
       const ended = (async () => {
-        const [stdout, stderr, exitCode] = await Promise.all([
-          new Response(child.stdout).text(),
-          new Response(child.stderr).text(),
-          child.exited,
-        ])
+        const result = await resultOf(child)
         running.delete(child)
-        return { exitCode, stdout, stderr }
+        return result
       })()
       return { pid: child.pid, ended }
     }

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout } from 'bun:te
 import { existsSync } from 'node:fs'
 import { mkdir, readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { resultOf } from '../build/binary.ts'
 import { claimFolder, down, type Ground, up } from './ground.ts'
 import { imageDiskGiB } from './image-disk.ts'
 import { labFrom } from './lab.ts'
@@ -54,8 +55,7 @@ function start(...words: string[]): Started {
     cwd: lab.folder,
     stdio: ['ignore', 'pipe', 'pipe'],
   })
-  const texts = [child.stdout, child.stderr].map((stream) => new Response(stream).text())
-  const ended = Promise.all([child.exited, ...texts]).then(([code, ...said]) => ({ code, output: said.join('') }))
+  const ended = resultOf(child).then(({ exitCode, stdout, stderr }) => ({ code: exitCode, output: stdout + stderr }))
   return { ended, kill: () => child.kill('SIGKILL') }
 }
 const run = (...words: string[]) => start(...words).ended

@@ -1,6 +1,7 @@
 import { afterAll, expect, test } from 'bun:test'
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { resultOf } from '../build/binary.ts'
 import { accelerator } from '../lab/accelerator.ts'
 import { image } from '../lab/image.ts'
 import { labFrom } from '../lab/lab.ts'
@@ -31,9 +32,8 @@ test.skipIf(!isAsked)(
     const uri = await startLibvirtd(libvirtd, { hideKvm: (await accelerator(made, cache)) === 'tcg' })
     const scenario = join(import.meta.dir, 'real-vm.ts')
     const command = inside(namespace, [process.execPath, scenario, uri, made.qcow2, folder])
-    const child = Bun.spawn(command, { stdout: 'pipe', stderr: 'pipe' })
-    const [stdout, stderr] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()])
-    expect(await child.exited, stderr.slice(-3000)).toBe(0)
+    const { exitCode, stdout, stderr } = await resultOf(Bun.spawn(command, { stdout: 'pipe', stderr: 'pipe' }))
+    expect(exitCode, stderr.slice(-3000)).toBe(0)
     const facts = JSON.parse(stdout)
     console.log(`ready after ${facts.secondsToReady} s`)
     expect(facts).toEqual({
@@ -70,9 +70,8 @@ test.skipIf(!isAsked)(
     const uri = await startLibvirtd(libvirtd, { hideKvm: true })
     const own = mkdtempSync(join(folder, 'destroy-'))
     const command = inside(namespace, [process.execPath, join(import.meta.dir, 'real-destroy.ts'), uri, own])
-    const child = Bun.spawn(command, { stdout: 'pipe', stderr: 'pipe' })
-    const [stdout, stderr] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()])
-    expect(await child.exited, stderr.slice(-3000)).toBe(0)
+    const { exitCode, stdout, stderr } = await resultOf(Bun.spawn(command, { stdout: 'pipe', stderr: 'pipe' }))
+    expect(exitCode, stderr.slice(-3000)).toBe(0)
     expect(JSON.parse(stdout)).toMatchObject({
       // Four VMs; one network that they are on, with its link.
       found: 6,

@@ -1,12 +1,13 @@
+import type { Result } from '../build/binary.ts'
 import { initConfiguration } from './configurations.ts'
-import { type FakeLab, type FakeNode, fakeLab, type Ran } from './fake-node.ts'
+import { type FakeLab, type FakeNode, fakeLab } from './fake-node.ts'
 
 export type FakeCluster = {
   readonly lab: FakeLab
   readonly master: FakeNode
   /** `lan` 1 is the cloud's, 2 and 3 an edge's each; nobody else listens on these addresses. */
   address(lan: number, host: number): string
-  kubectl(...words: readonly string[]): Promise<Ran>
+  kubectl(...words: readonly string[]): Promise<Result>
   json<T>(...words: readonly string[]): Promise<T>
 }
 
@@ -53,7 +54,7 @@ async function makeCluster(lab: FakeLab, folder: string, address: FakeCluster['a
   return cluster
 }
 
-export async function must(running: Promise<Ran>): Promise<Ran> {
+export async function must(running: Promise<Result>): Promise<Result> {
   const ran = await running
   if (ran.exitCode !== 0) throw new Error(`exit ${ran.exitCode}: ${ran.stdout}${ran.stderr}`)
   return ran

@@ -1,10 +1,9 @@
 import { chmodSync, cpSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { type Result, resultOf } from '../build/binary.ts'
 import { standInPieces } from '../lab/stand-in/pieces.ts'
 
 export const versions = { kubernetes: '1.32.10', kubeedge: '1.23.1' }
-
-export type Ran = { readonly exitCode: number; readonly stdout: string; readonly stderr: string }
 
 /** A node that lives in a folder: its files, its hardware as stated, a runtime that is a file, and processes on 127.x addresses. */
 export type FakeNode = {
@@ -12,10 +11,10 @@ export type FakeNode = {
   readonly name: string
   /** What its programs need to be told to find themselves on it. */
   readonly environment: Readonly<Record<string, string>>
-  run(...words: readonly string[]): Promise<Ran>
-  shell(script: string): Promise<Ran>
+  run(...words: readonly string[]): Promise<Result>
+  shell(script: string): Promise<Result>
   /** The same for a command that is to wait in vain: it gives up after a few seconds. */
-  runImpatiently(...words: readonly string[]): Promise<Ran>
+  runImpatiently(...words: readonly string[]): Promise<Result>
   write(path: string, content: string): void
   read(path: string): string | undefined
   remove(path: string): void
@@ -157,12 +156,5 @@ function makeNode(root: string, name: string): FakeNode {
   return node
 }
 
-async function spawn(words: readonly string[], env: Readonly<Record<string, string>>): Promise<Ran> {
-  const child = Bun.spawn([...words], { env, stdin: 'ignore', stdout: 'pipe', stderr: 'pipe' })
-  const [stdout, stderr, exitCode] = await Promise.all([
-    new Response(child.stdout).text(),
-    new Response(child.stderr).text(),
-    child.exited,
-  ])
-  return { exitCode, stdout, stderr }
-}
+const spawn = (words: readonly string[], env: Readonly<Record<string, string>>): Promise<Result> =>
+  resultOf(Bun.spawn([...words], { env, stdin: 'ignore', stdout: 'pipe', stderr: 'pipe' }))
