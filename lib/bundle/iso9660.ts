@@ -203,18 +203,11 @@ function ucs2(text: string, length = text.length * 2): Uint8Array {
 }
 
 /** The standard writes numbers twice, low byte first and high byte first. */
-function both16(value: number): Uint8Array {
-  const bytes = new Uint8Array(4)
-  const view = new DataView(bytes.buffer)
-  view.setUint16(0, value, true)
-  view.setUint16(2, value, false)
-  return bytes
-}
+const both16 = (value: number): Uint8Array => both(Uint16Array.of(value))
+const both32 = (value: number): Uint8Array => both(Uint32Array.of(value))
 
-function both32(value: number): Uint8Array {
-  const bytes = new Uint8Array(8)
-  const view = new DataView(bytes.buffer)
-  view.setUint32(0, value, true)
-  view.setUint32(4, value, false)
-  return bytes
+/** A machine on which kedge runs has its low byte first. */
+function both({ buffer }: Uint16Array | Uint32Array): Uint8Array {
+  const low = new Uint8Array(buffer)
+  return Uint8Array.of(...low, ...low.toReversed())
 }
