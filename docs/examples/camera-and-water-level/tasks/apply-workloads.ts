@@ -1,0 +1,22 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { doneIf, task } from 'kedge'
+
+const manifest = readFileSync(join(import.meta.dir, 'workloads.yaml'), 'utf8')
+const kubectl = ['kubectl', '--kubeconfig=/etc/kubernetes/admin.conf']
+
+export default task({
+  description: 'Run the plate reader beside the camera and the flood watch beside the sensor',
+
+  // `kubectl diff` looks only: 0 says that the cluster has them as in the file, 1 that it has not, more that it cannot say.
+  async check({ $ }) {
+    const { exitCode, stderr } = await $({ input: manifest })`${kubectl} diff -f -`.nothrow()
+    const why =
+      exitCode === 1 ? 'the workloads are not as in tasks/workloads.yaml' : `the cluster does not say: ${stderr.trim()}`
+    return doneIf(exitCode === 0, why)
+  },
+
+  async run({ $ }) {
+    await $({ input: manifest })`${kubectl} apply -f -`
+  },
+})

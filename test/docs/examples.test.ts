@@ -1,0 +1,136 @@
+import { describe, expect, test } from 'bun:test'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { kedgeSays } from '../../build/reference/kedge-says.ts'
+import { loadOwnTask, ownTaskFiles } from '../../lib/task/own-tasks.ts'
+import { loadTopology } from '../../lib/topology/load-topology.ts'
+import type { Topology } from '../../lib/topology/topology.ts'
+import { tasks as builtIn } from '../../tasks/index.ts'
+import { temporaryFolder } from '../bundle/make-bundle.ts'
+import { sceneOn } from '../tasks/context.ts'
+import { base } from '../topology/known.ts'
+
+const root = join(import.meta.dir, '../..')
+const examples = join(root, 'docs/examples')
+const names = readdirSync(examples).sort()
+const fileOf = (name: string) => join(examples, name, 'kedge.config.yaml')
+
+function topologyOf(name: string): Topology {
+  const tasks = new Set([...Object.keys(builtIn), ...ownTaskFiles(join(examples, name)).keys()])
+  const loaded = loadTopology(readFileSync(fileOf(name), 'utf8'), fileOf(name), { tasks, base })
+  if (!loaded.ok) throw new Error(loaded.problems.map(({ line, message }) => `${line}: ${message}`).join('\n'))
+  return loaded.topology
+}
+
+test('there are four', () => {
+  expect(names).toEqual(['camera-and-water-level', 'k3s-one-edge', 'raspberry-pi-bench', 'reference-lab'])
+})
+
+describe.each(names)('%s', (name) => {
+  test.each(['plan --offline', 'tasks', 'graph'])('kedge %s says no ill of it', async (words) => {
+    const said = await kedgeSays(['-c', fileOf(name), ...words.split(' ')], temporaryFolder())
+    expect(said).toEqual({ exitCode: 0, stdout: expect.stringContaining('join-edge'), stderr: '' })
+    expect(existsSync(join(examples, name, '.kedge'))).toBe(false)
+  })
+
+  test('its own tasks load, and say in one line what they do', async () => {
+    for (const file of ownTaskFiles(join(examples, name)).values())
+      expect((await loadOwnTask(file))().description).toMatch(/^[A-Z][^\n]+$/)
+  })
+
+  test('its README names what it is, the command that builds it, and what one needs', () => {
+    const text = readFileSync(join(examples, name, 'README.md'), 'utf8')
+    expect(text).toMatch(/^# /)
+    expect(text).toContain('    kedge run all\n')
+    expect(text).toContain('**What it needs:**')
+  })
+})
+
+test("the reference lab is the one that kedge carries, but for the bundle's name", () => {
+  const { networks, nodes, kubernetes, kubeedge, hypervisor } = topologyOf('reference-lab')
+  const embedded = loadTopology(base, 'embedded', { tasks: new Set(Object.keys(builtIn)), base })
+  if (!embedded.ok) throw new Error('the embedded lab does not load')
+  expect({ networks, nodes, kubernetes, kubeedge, hypervisor }).toEqual({
+    networks: embedded.topology.networks,
+    nodes: embedded.topology.nodes,
+    kubernetes: embedded.topology.kubernetes,
+    kubeedge: embedded.topology.kubeedge,
+    hypervisor: embedded.topology.hypervisor,
+  })
+})
+
+test('on the bench of Raspberry Pis no VM is made, and every node is arm64', () => {
+  const { nodes, tasks } = topologyOf('raspberry-pi-bench')
+  expect(nodes.map(({ machine }) => machine.kind)).toEqual(['existing', 'existing', 'existing'])
+  expect(new Set(nodes.map(({ architecture }) => architecture))).toEqual(new Set(['arm64']))
+  expect(tasks.find(({ name }) => name === 'create-networks')?.removed).toBe(true)
+})
+
+describe('the devices and workloads of the field lab', () => {
+  const lab = 'camera-and-water-level'
+  const manifestOf = (name: string) => readFileSync(join(examples, lab, `tasks/${name}.yaml`), 'utf8')
+  const objectsOf = (name: string) => Bun.YAML.parse(manifestOf(name)) as Manifest[]
+
+  test('each device has a model, is on a node of the lab, and has no property that the model does not know', () => {
+    const nodes = topologyOf(lab).nodes.map(({ name }) => name)
+    const objects = objectsOf('devices')
+    const models = new Map(
+      objects.filter(({ kind }) => kind === 'DeviceModel').map((each) => [each.metadata.name, each]),
+    )
+    const devices = objects.filter(({ kind }) => kind === 'Device')
+    expect(devices.length).toBe(2)
+    for (const { spec } of devices) {
+      const model = models.get(spec.deviceModelRef?.name ?? '')
+      expect(nodes).toContain(spec.nodeName as string)
+      expect(model?.spec.properties?.map(({ name }) => name)).toEqual(spec.properties?.map(({ name }) => name) ?? [])
+      expect(spec.protocol).toMatchObject({ protocolName: model?.spec.protocol ?? 'none' })
+    }
+  })
+
+  test('each workload asks for labels that an edge of the lab has', () => {
+    const labels = topologyOf(lab).nodes.flatMap((node) => Object.entries(node.labels).map((pair) => pair.join('=')))
+    const text = manifestOf('workloads')
+    expect(labels).toEqual(expect.arrayContaining(['device=camera', 'device=water-level', 'site=waterworks']))
+    expect(text).toContain('nodeSelector: { device: camera }')
+    expect(text).toContain('key: device, operator: In, values: [water-level]')
+    expect(text).toContain('key: site, operator: In, values: [waterworks]')
+  })
+
+  test.each(['devices', 'workloads'])('apply-%s: looks with diff, applies what is in the file', async (name) => {
+    const inputs: string[] = []
+    const keep = (answer: { exitCode: number; stderr?: string }) => (given: { input: string }) => {
+      inputs.push(given.input)
+      return answer
+    }
+    const answers = [{ exitCode: 1 }, { exitCode: 127, stderr: 'no kubectl\n' }, { exitCode: 0 }]
+    const load = await loadOwnTask(join(examples, lab, `tasks/apply-${name}.ts`))
+    const verdicts = []
+    for (const answer of answers) {
+      const { ctx } = sceneOn('master', { rules: { master: [[/kubectl --kubeconfig=\S+ diff -f -/, keep(answer)]] } })
+      verdicts.push(await load().check(ctx))
+    }
+    expect(verdicts).toEqual([
+      { done: false, why: `the ${name} are not as in tasks/${name}.yaml` },
+      { done: false, why: 'the cluster does not say: no kubectl' },
+      { done: true },
+    ])
+    const { ctx, steps } = sceneOn('master', {
+      rules: { master: [[/kubectl --kubeconfig=\S+ apply -f -/, keep({ exitCode: 0 })]] },
+    })
+    await load().run(ctx)
+    expect(steps.length).toBe(1)
+    expect(inputs).toEqual(Array(4).fill(manifestOf(name)))
+  })
+})
+
+type Manifest = {
+  readonly kind: string
+  readonly metadata: { readonly name: string }
+  readonly spec: {
+    /** A name in a model, an object in a device. */
+    readonly protocol?: string | object
+    readonly nodeName?: string
+    readonly deviceModelRef?: { readonly name: string }
+    readonly properties?: readonly { readonly name: string }[]
+  }
+}
