@@ -4,10 +4,10 @@ import { damagedInBundle } from '../bundle/damaged-pieces.ts'
 import type { Piece } from '../bundle/manifest.ts'
 import { layoutBundle, manifestOfFile } from '../bundle/write-bundle-file.ts'
 import type { Asset, FileRange, TaskContext } from '../task/task.ts'
-import { refuseDamagedOnce } from './check-once.ts'
 import { hypervisorTarget } from './connections.ts'
 import { inTurn } from './in-turn.ts'
 import { whyQemuCannotRead } from './qemu-access.ts'
+import { refuseDamagedOnce } from './refuse-damaged-once.ts'
 import { labFolder } from './storage.ts'
 
 /** A file on the hypervisor, or a part of it, that VMs get as a disk. */
