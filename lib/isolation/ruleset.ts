@@ -1,8 +1,8 @@
 import type { Bounds } from './bounds.ts'
 import { mark, targetsPerNode, voidLink } from './isolation-names.ts'
 
-/** A connection is tried again after 1, 3, 7 and 15 s. */
-const heldPackets = 4
+/** A connection is tried again after 1, 3, 7, 15 and 31 s. */
+const heldPackets = 5
 
 /** Where kedge itself comes from, as the node sees it; `port` is sshd's. */
 export type Client = { readonly address: string; readonly port: number }
@@ -45,7 +45,7 @@ export function ruleset({ bounds, client, namesPort }: RulesetOptions): string {
   chain hold {
     ip daddr . tcp dport . tcp sport @looked4 reject with icmpx type no-route
     ip6 daddr . tcp dport . tcp sport @looked6 reject with icmpx type no-route
-    # After 15 s at the latest: a watch that has ended holds nobody.
+    # After 31 s at the latest: a watch that has ended holds nobody.
     meta nfproto ipv4 add @held4 { ip daddr . tcp dport . tcp sport limit rate over 1/hour burst ${heldPackets} packets } reject with icmpx type no-route
     meta nfproto ipv6 add @held6 { ip6 daddr . tcp dport . tcp sport limit rate over 1/hour burst ${heldPackets} packets } reject with icmpx type no-route
     drop

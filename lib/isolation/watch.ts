@@ -38,6 +38,8 @@ export async function watchNode(host: Host, seen: Seen): Promise<void> {
     eval ${sharedFunctions}
     eval ${waitingFunction}
     eval ${releaseFunction}
+    # It is little, and must not wait behind all that it watches.
+    renice -n -10 $BASHPID > /dev/null 2>&1 || true
     exec {never}<> <(:)
     before=
     nextList=0
