@@ -4,6 +4,8 @@ import { doneIf, task } from '../lib/task/task.ts'
 /** Kubernetes refuses to start with swap on, and the scheduler's promises are void with it. */
 export default task({
   description: 'Turn swap off, now and at every boot',
+  checks: 'no swap is on, and /etc/fstab names none',
+  changes: 'turns swap off, masks swap units that systemd finds by itself, comments swap out of /etc/fstab',
   step: 3,
 
   async check({ $ }) {

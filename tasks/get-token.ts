@@ -7,6 +7,8 @@ import { untilDone } from '../lib/task/until-done.ts'
 /** CloudCore's refresh ends for good after one failure and then serves an expired token; only a restart makes a new one. */
 export default task({
   description: "Get CloudCore's join token, and make sure that it can still be used",
+  checks: 'CloudCore has made a join token, and it can still be used',
+  changes: 'has CloudCore make a new one where that has run out; keeps no copy of it',
   step: 9,
   check: hasUsableToken,
 

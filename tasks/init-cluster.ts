@@ -5,6 +5,8 @@ import { firstPending, task } from '../lib/task/task.ts'
 
 export default task({
   description: 'Set up the control plane',
+  checks: 'the API server answers, the set-up came to its end, and the node has its labels',
+  changes: "sets the control plane up, or clears a half-made one of kedge's own and begins anew; labels the node",
   step: 6,
   check: (ctx) =>
     firstPending(

@@ -8,6 +8,8 @@ const dropIn = '/etc/systemd/system/edgecore.service.d/10-runtime.conf'
 /** edgecore itself comes out of an image during the join; here its installer, and the order of the two services at boot. */
 export default task({
   description: 'Install keadm on the edge, and start edgecore after the runtime',
+  checks: 'keadm is as in the bundle, and edgecore starts after the runtime',
+  changes: 'installs keadm, and writes that order for systemd',
   step: 10,
   assets: ['keadm'],
 

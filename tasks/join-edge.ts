@@ -14,6 +14,10 @@ import { untilDone } from '../lib/task/until-done.ts'
 /** keadm's success means that certificates arrived; joined means that the cluster has the node Ready. */
 export default task({
   description: 'Join the edge to CloudCore on its own LAN, and wait until its node is Ready',
+  checks:
+    'edgecore runs as the file says, its certificate has not ended, and its node is Ready, of the right version and with its labels',
+  changes:
+    'resets what a cut-off join left, joins with keadm, brings edgecore.yaml to what the file says, waits until the node is Ready, labels it',
   step: 12,
   check: (ctx) => checkEdge(ctx),
 

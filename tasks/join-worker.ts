@@ -5,6 +5,8 @@ import { firstPending, task } from '../lib/task/task.ts'
 
 export default task({
   description: 'Join the worker to the cluster with a token made for it',
+  checks: 'the worker is Ready, its join came to its end, and it has its labels',
+  changes: 'has a token made for this join, joins, waits until the node is Ready, labels it',
   step: 6,
   check: (ctx) =>
     firstPending(

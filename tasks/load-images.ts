@@ -7,6 +7,9 @@ import { type Asset, type TaskContext, task } from '../lib/task/task.ts'
 /** A node of an isolated LAN can pull nothing: whatever it will run is in its runtime before anything asks for it. */
 export default task({
   description: "Import the bundle's container images that this node needs",
+  checks: 'every image of the bundle that this node needs is in its runtime, each the one that the bundle holds',
+  changes:
+    'imports those that are missing; an image that neither the bundle nor the node has is a failure that names it',
 
   check: async (ctx) => checkImages(await missingImages(ctx, wantedImages(ctx))),
 

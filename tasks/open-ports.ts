@@ -5,6 +5,8 @@ import { doneIf, firstPending, task } from '../lib/task/task.ts'
 /** Edges come in on CloudHub's ports; a firewall that drops them makes every join time out without a word. */
 export default task({
   description: 'Open the ports that edges and the cluster need, now and at every boot',
+  checks: 'a firewall that is active (ufw, firewalld) lets through what edges and the cluster need',
+  changes: 'opens those ports in it, now and at every boot; a firewall that is off stays off',
   step: 2,
 
   async check(ctx) {

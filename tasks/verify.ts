@@ -11,6 +11,9 @@ import { nodeQuestions } from '../lib/verify/verify-node.ts'
  */
 export default task({
   description: 'Prove the deployment: nodes, versions, roles, certificates, cgroup drivers, a pod on each edge',
+  checks: 'all that can be looked at holds on the node, and for an edge that a smoke test has passed since its boot',
+  changes:
+    'waits until it holds; on an edge runs a pod, reads its log, removes it, and leaves a mark on the Node object',
 
   async check(ctx) {
     const findings = await answersTo([...looks(ctx), ...(ctx.node.role === 'edge' ? [smokeMark(ctx)] : [])])

@@ -74,6 +74,10 @@ export type TaskContext = {
 export type Task = {
   /** One line, imperative, for `kedge tasks`. */
   readonly description: string
+  /** What holds where `check` says done, in one line, for `kedge help TASK`. */
+  readonly checks?: string
+  /** What `run` does, in one line, for the same. */
+  readonly changes?: string
   /** Which of the twelve steps of the procedure this is, as the report numbers it. */
   readonly step?: number
   /** Names of bundle pieces that it cannot do without. */

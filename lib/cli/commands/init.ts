@@ -1,9 +1,9 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import embeddedText from '../../../kedge.config.yaml' with { type: 'text' }
-import { topologySchema } from '../../topology/schema.ts'
 import type { Command, GlobalOptions } from '../command.ts'
 import { CliError, exitCodes } from '../exit-codes.ts'
+import { labSchema } from '../lab-schema.ts'
 
 type InitOptions = GlobalOptions & { readonly task?: string }
 
@@ -25,7 +25,7 @@ export default {
       return exitCodes.done
     }
     make(terminal.cwd, 'kedge.config.yaml', embeddedText)
-    make(terminal.cwd, 'kedge.schema.json', `${JSON.stringify(topologySchema, null, 2)}\n`)
+    make(terminal.cwd, 'kedge.schema.json', `${JSON.stringify(labSchema, null, 2)}\n`)
     terminal.error('made kedge.config.yaml (the reference lab) and kedge.schema.json; next: kedge plan --offline\n')
     return exitCodes.done
   },

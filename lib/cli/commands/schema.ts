@@ -1,11 +1,11 @@
 import { Argument } from 'commander'
 import { manifestSchema } from '../../bundle/manifest-schema.ts'
-import { topologySchema } from '../../topology/schema.ts'
 import type { Command } from '../command.ts'
 import { exitCodes } from '../exit-codes.ts'
+import { labSchema } from '../lab-schema.ts'
 
 /** What has a schema; another file is one line here. */
-const schemas: Readonly<Record<string, object>> = { lab: topologySchema, bundle: manifestSchema }
+const schemas: Readonly<Record<string, object>> = { lab: labSchema, bundle: manifestSchema }
 
 export default {
   configure: (program) =>
