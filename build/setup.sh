@@ -16,7 +16,7 @@ node_modules/.bin/bun install --frozen-lockfile --silent
 missing=
 for pair in sshd:openssh-server ssh:openssh-client tmux:tmux sudo:sudo ip:iproute2 nft:nftables openssl:openssl python3:python3 ps:procps \
   isoinfo:genisoimage qemu-img:qemu-utils curl:curl skopeo:skopeo docker-registry:docker-registry \
-  apt-ftparchive:apt-utils debugfs:e2fsprogs sfdisk:fdisk zsh:zsh fish:fish; do
+  apt-ftparchive:apt-utils debugfs:e2fsprogs sfdisk:fdisk zsh:zsh fish:fish dot:graphviz; do
   PATH=$PATH:/usr/sbin:/sbin command -v "${pair%%:*}" >/dev/null 2>&1 || missing="$missing ${pair#*:}"
 done
 /usr/bin/python3 -c 'import yaml' 2>/dev/null || missing="$missing python3-yaml"

@@ -10,7 +10,12 @@ export type Terminal = {
   backlog(): Promise<void> | undefined
   readonly cwd: string
   readonly env: Readonly<Record<string, string | undefined>>
+  /** Whether `error` goes to a terminal. */
   readonly isTty: boolean
+  /** Of the terminal that data goes to; undefined where it goes to a file or a pipe. */
+  readonly columns?: number
+  /** Whether `write` does. */
+  readonly isOutputTty?: boolean
   readonly errorStream: NodeJS.WriteStream
   readonly input: NodeJS.ReadStream
   /** Fires at the first Ctrl-C, SIGTERM, SIGHUP, and when nobody reads any more what is written. */
@@ -42,3 +47,10 @@ export type Command = {
 
 export const wantsColor = (terminal: Terminal, { color }: GlobalOptions): boolean =>
   color === 'always' || (color === 'auto' && terminal.isTty && !terminal.env.NO_COLOR && terminal.env.TERM !== 'dumb')
+
+/** The same for data: a file or a pipe gets colours only where they are asked for. */
+export const wantsColorInData = (terminal: Terminal, options: GlobalOptions): boolean =>
+  options.color === 'always' || (terminal.columns !== undefined && wantsColor({ ...terminal, isTty: true }, options))
+
+/** Whether the locale of whoever reads has more than ASCII. */
+export const wantsUnicode = ({ env }: Terminal): boolean => /utf-?8/i.test(env.LC_ALL || env.LC_CTYPE || env.LANG || '')

@@ -75,6 +75,8 @@ function terminal() {
     cwd: process.cwd(),
     env: process.env,
     isTty: process.stderr.isTTY === true,
+    ...(process.stdout.columns ? { columns: process.stdout.columns } : {}),
+    isOutputTty: process.stdout.isTTY === true,
     errorStream: process.stderr,
     input: process.stdin,
     signal: stop.signal,

@@ -1,5 +1,4 @@
 import type { Failure } from '../event/failure.ts'
-import { cleanLine } from './clean-line.ts'
 import type { InstanceRecord } from './fold-run.ts'
 
 /** Failures of one task that differ in nothing but the node; the first stands for all. */
@@ -49,12 +48,3 @@ function heldBackByRoot(instances: readonly InstanceRecord[]): ReadonlyMap<strin
     ({ id }) => rootOf(id),
   )
 }
-
-/** `edge-1, edge-2, edge-10 and 197 more`. */
-export function listNodes(instances: readonly InstanceRecord[], atMost = 6): string {
-  const nodes = [...new Set(instances.map(({ node }) => cleanLine(node)))].sort(byNumber)
-  if (nodes.length <= atMost) return nodes.join(', ')
-  return `${nodes.slice(0, atMost - 1).join(', ')} and ${nodes.length - atMost + 1} more`
-}
-
-const byNumber = new Intl.Collator('en', { numeric: true }).compare
