@@ -4,7 +4,7 @@ import { topologySchema } from '../topology/schema.ts'
 
 const { tasks, ...properties } = topologySchema.properties
 const { additionalProperties: entry, ...map } = tasks as { readonly additionalProperties?: object }
-const task = { $ref: '#/definitions/task' }
+const task = { $ref: '#/properties/tasks/additionalProperties' }
 
 /** The JSON Schema of a lab file for editors: that of its check, and the names of the built-in tasks with what they do. */
 export const labSchema = readable({
@@ -17,10 +17,9 @@ export const labSchema = readable({
       properties: Object.fromEntries(
         Object.entries(builtIn).map(([name, about]) => [name, { ...task, description: aboutTask(about) }]),
       ),
-      additionalProperties: task,
+      additionalProperties: entry,
     },
   },
-  definitions: { task: entry },
 }) as object
 
 function aboutTask({ description, checks, changes }: (typeof builtIn)[string]): string {
@@ -38,7 +37,7 @@ function readable(part: unknown): unknown {
   const { description, default: standard } = part
   const inner = Object.entries(part).map(([key, value]) => {
     if (key === 'examples' || key === 'default') return [key, value]
-    if ((key === 'properties' || key === 'definitions') && isMapping(value))
+    if (key === 'properties' && isMapping(value))
       return [key, Object.fromEntries(Object.entries(value).map(([name, each]) => [name, readable(each)]))]
     return [key, readable(value)]
   })
