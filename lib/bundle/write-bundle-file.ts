@@ -1,11 +1,11 @@
 import { createHash, type Hash } from 'node:crypto'
-import { type FileHandle, open, rename, rm } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { type FileHandle, open } from 'node:fs/promises'
 import { TaskError } from '../event/failure.ts'
 import type { LocatedPiece } from './bundle.ts'
 import { bundleLabel } from './bundle-file.ts'
 import { layoutImage } from './iso9660.ts'
 import { manifestName, manifestText, type Piece } from './manifest.ts'
+import { writeWhole } from './write-whole.ts'
 
 /** What goes into a bundle that is one file: where each piece lies now. */
 export type PieceSource = Pick<LocatedPiece, 'name' | 'path' | 'offset' | 'sizeBytes' | 'sha256'>
@@ -21,9 +21,8 @@ export const manifestOfFile = (pieces: readonly Piece[]): string =>
   manifestText(pieces.map((piece) => ({ ...piece, path: piece.sha256 })))
 
 /**
- * Writes a bundle as one file: aside as `<outPath>.part`, flushed, then renamed, so that what is cut short has no name that
- * passes for whole. Every piece is read once, and a TaskError of kind `bundle` names one that is not what its sha256 says.
- * `manifest` is `manifestOfFile`'s.
+ * Writes a bundle as one file that has its name only once it is whole. Every piece is read once, and a TaskError of kind
+ * `bundle` names one that is not what its sha256 says. `manifest` is `manifestOfFile`'s.
  */
 export async function writeBundleFile(
   pieces: readonly PieceSource[],
@@ -31,22 +30,7 @@ export async function writeBundleFile(
   outPath: string,
   options: WriteOptions = {},
 ): Promise<void> {
-  const aside = `${outPath}.part`
-  try {
-    const file = await open(aside, 'w')
-    try {
-      await writeBundle(pieces, manifest, file, 0, options)
-      await file.sync()
-    } finally {
-      await file.close()
-    }
-    await rename(aside, outPath)
-    const folder = await open(dirname(outPath))
-    await folder.sync().finally(() => folder.close())
-  } catch (error) {
-    await rm(aside, { force: true })
-    throw worldsFailure(error, outPath)
-  }
+  await writeWhole(outPath, 0o666, (file) => writeBundle(pieces, manifest, file, 0, options))
 }
 
 /** Where everything lies in a bundle that is one file. */
@@ -142,13 +126,4 @@ async function writeAll(file: FileHandle, bytes: Uint8Array, position: number): 
     const { bytesWritten } = await file.write(bytes, done, bytes.length - done, position + done)
     done += bytesWritten
   }
-}
-
-/** A full disk or a missing right is the world's doing, not a bug. */
-function worldsFailure(error: unknown, path: string): unknown {
-  const { code, message } = error as NodeJS.ErrnoException
-  // An abort has a code as well, which is a number.
-  return error instanceof Error && String(code).startsWith('E') && !(error instanceof TaskError)
-    ? new TaskError({ kind: 'command', message: `${path} cannot be written: ${message}` }, { cause: error })
-    : error
 }

@@ -6,6 +6,7 @@ import { Readable } from 'node:stream'
 import { TaskError } from '../event/failure.ts'
 import type { Host, HostBinding, PutOptions } from './host.ts'
 import { isSecret, reveal } from './secret.ts'
+import { isSystemError } from './system-error.ts'
 
 type Files = Pick<Host, 'read' | 'write' | 'put'>
 
@@ -115,14 +116,10 @@ async function removeForsaken(folder: string, prefix: string): Promise<void> {
   }
 }
 
-/** A full disk or a missing right is the world's doing, not a bug. */
-function fileFailure(error: unknown): unknown {
-  const { code, message } = error as NodeJS.ErrnoException
-  // An abort has a code as well, which is a number.
-  return error instanceof Error && String(code).startsWith('E') && !(error instanceof TaskError)
-    ? new TaskError({ kind: 'command', message, host: 'hypervisor' }, { cause: error })
+const fileFailure = (error: unknown): unknown =>
+  isSystemError(error)
+    ? new TaskError({ kind: 'command', message: error.message, host: 'hypervisor' }, { cause: error })
     : error
-}
 
 function rethrow(error: unknown): never {
   throw fileFailure(error)

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
-import { type FileHandle, open, rename, rm } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { type FileHandle, open } from 'node:fs/promises'
 import type { Piece } from '../bundle/manifest.ts'
 import { manifestOfFile, type PieceSource, type WriteOptions, writeBundle } from '../bundle/write-bundle-file.ts'
-import { refused, TaskError } from '../event/failure.ts'
+import { writeWhole } from '../bundle/write-whole.ts'
+import { refused } from '../event/failure.ts'
 import { type Elf, elfHeaderBytes, elfOf } from './elf.ts'
 import { filesText, type PackedFile } from './pack-files.ts'
 import {
@@ -32,32 +32,18 @@ export type PackParts = {
 const chunkBytes = 4 * 1024 * 1024
 
 /**
- * Writes a pack: aside as `<outPath>.part`, flushed, then renamed, so that what is cut short has no name that passes for
- * whole. Throws a TaskError for an executable that is no kedge, and for a piece that is damaged.
+ * Writes a pack, which has its name only once it is whole. Throws a TaskError for an executable that is no kedge, and for a
+ * piece that is damaged.
  */
 export async function writePack(parts: PackParts, outPath: string, options: WriteOptions = {}): Promise<Claims> {
-  const aside = `${outPath}.part`
   const from = await open(parts.executable)
   try {
-    const elf = await kedgeIn(from, parts.executable)
-    const to = await open(aside, 'w+', 0o600)
-    try {
+    return await writeWhole(outPath, 0o600, async (to) => {
+      const elf = await kedgeIn(from, parts.executable)
       const claims = await writeAll(parts, { from, elf, to }, options)
       await to.chmod(0o755)
-      await to.sync()
-      await rename(aside, outPath)
-      const folder = await open(dirname(outPath))
-      await folder.sync().finally(() => folder.close())
       return claims
-    } finally {
-      await to.close()
-    }
-  } catch (error) {
-    await rm(aside, { force: true })
-    const { code, message } = error as NodeJS.ErrnoException
-    throw error instanceof TaskError || !String(code).startsWith('E')
-      ? error
-      : new TaskError({ kind: 'command', message: `${outPath} cannot be written: ${message}` }, { cause: error })
+    })
   } finally {
     await from.close()
   }
