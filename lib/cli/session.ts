@@ -1,4 +1,5 @@
-import { randomBytes } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
+import { existsSync, readFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { type Bundle, openBundle } from '../bundle/bundle.ts'
 import { TaskError } from '../event/failure.ts'
@@ -8,6 +9,7 @@ import { createVault } from '../host/secret.ts'
 import { toFailure } from '../host/to-failure.ts'
 import { type Connections, createConnections } from '../machine/connections.ts'
 import { layOut } from '../pack/pack-files.ts'
+import { inputsOf } from '../plan/inputs-of.ts'
 import type { Instance } from '../plan/plan.ts'
 import { contextMaker, type Surroundings } from '../run/task-context.ts'
 import type { World } from '../run/world.ts'
@@ -60,6 +62,7 @@ export async function openSession(
       return make()
     },
     context: contextMaker(surroundings),
+    inputs: labInputs(lab),
     toFailure,
     now: () => performance.now(),
     sleep,
@@ -84,6 +87,16 @@ async function makerOf(wiring: Wiring, lab: Lab): Promise<() => Task> {
   const task = builtInTask(wiring.name)
   if (!task) throw new Error(`no code for task ${wiring.name}`)
   return () => task
+}
+
+/** What each instance is given now. A file that cannot be read counts as none: its task does not load either. */
+export function labInputs({ topology, ownTasks }: Lab): ReturnType<typeof inputsOf> {
+  const files = topology.tasks.flatMap(({ name, sh, script }) => {
+    const file = sh === undefined ? (script ?? ownTasks.get(name)) : undefined
+    return file !== undefined && existsSync(file) ? [[name, file] as const] : []
+  })
+  const sum = (file: string) => createHash('sha256').update(readFileSync(file)).digest('hex')
+  return inputsOf(topology, kedgeVersion, new Map(files.map(([name, file]) => [name, sum(file)])))
 }
 
 /** The lab's bundle, opened when the first task asks for a piece. */

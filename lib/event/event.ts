@@ -38,12 +38,18 @@ export type EventBody =
     } & InstanceFields)
   | ({
       readonly type: 'task-retrying'
+      /** The one that failed. */
       readonly attempt: number
       readonly inSeconds: number
       readonly failure: Failure
     } & InstanceFields)
   /** `seconds` is the whole time from the instance's start to its end, check included. */
-  | ({ readonly type: 'task-finished'; readonly seconds: number } & InstanceFields)
+  | ({
+      readonly type: 'task-finished'
+      readonly seconds: number
+      /** Part of what it was given → a digest: tells later whether that has changed since. */
+      readonly inputs?: Readonly<Record<string, string>>
+    } & InstanceFields)
   | ({
       readonly type: 'task-skipped'
       readonly because: SkipReason

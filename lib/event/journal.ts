@@ -3,6 +3,7 @@ import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync } from '
 import { dirname } from 'node:path'
 import type { Event, InstanceId } from './event.ts'
 import { TaskError } from './failure.ts'
+import { readLastKnown } from './last-known.ts'
 
 /** Raised whenever the tables change; a journal with a higher one is left alone. */
 const journalVersion = 1
@@ -30,6 +31,8 @@ export type Journal = {
   noteRemoval(nodes: readonly string[], at: string): void
   /** The newest event of each instance that says how it ended, over all runs since its node was removed. */
   lastEnds(): ReadonlyMap<InstanceId, Event>
+  /** The newest event of each instance that tells how it is, over all runs since its node was removed. */
+  lastKnown(): ReadonlyMap<InstanceId, Event>
   /** Every instance that any run has had to do with, whether it ended or not. */
   instances(): readonly InstanceId[]
   close(): void
@@ -101,6 +104,7 @@ export function openJournal(path: string, options: { readonly readOnly?: boolean
         .all()
       return new Map(rows.map(parse).flatMap((event) => ('id' in event ? [[event.id, event] as const] : [])))
     },
+    lastKnown: () => readLastKnown(database),
     instances() {
       const rows = database.query("SELECT DISTINCT instance FROM events WHERE instance LIKE '_%@%'").all()
       return rows.map((row) => (row as { instance: InstanceId }).instance)

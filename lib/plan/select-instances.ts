@@ -12,12 +12,16 @@ export type Selection = {
   readonly only?: boolean
 }
 
+/** Whether a selection names an instance itself; the others are there because it needs them. */
+export function namedBy({ tasks, on }: Selection): (instance: Instance) => boolean {
+  const names = new Set(tasks)
+  return ({ task, node }) => (names.has('all') || names.has(task)) && (!on?.length || on.includes(node))
+}
+
 /** The part of a plan that a command asks for. Empty when nothing matches. */
 export function selectInstances(plan: Plan, selection: Selection): Plan {
   const byId = new Map(plan.instances.map((instance) => [instance.id, instance]))
-  const tasks = new Set(selection.tasks)
-  const isNamed = (instance: Instance) =>
-    (tasks.has('all') || tasks.has(instance.task)) && (!selection.on?.length || selection.on.includes(instance.node))
+  const isNamed = namedBy(selection)
 
   const wanted = new Set<InstanceId>()
   const want = (id: InstanceId) => {

@@ -9,8 +9,8 @@ export type Limits = {
   readonly jobs: number
   /** Looks, changes nothing. */
   readonly dryRun?: boolean
-  /** Runs a task even where its check says done. */
-  readonly force?: boolean
+  /** Runs these, or all, even where the check says done. */
+  readonly force?: boolean | ReadonlySet<InstanceId>
   /** Tries what waits for a failed instance as well. */
   readonly keepGoing?: boolean
 }
@@ -146,7 +146,10 @@ export async function execute(
         ready.pop()
         running.add(instance.id)
         started.add(instance.id)
-        runInstance(instance, world, guarded, { ...limits, afterPending: isAfterPending(instance) }, stop.signal).then(
+        const { dryRun = false, force = false } = limits
+        const isForced = typeof force === 'boolean' ? force : force.has(instance.id)
+        const bounds = { dryRun, force: isForced, afterPending: isAfterPending(instance) }
+        runInstance(instance, world, guarded, bounds, stop.signal).then(
           (ending) => settle(instance, ending),
           // runInstance turns whatever a task throws into an ending, so this is the executor's own fault.
           (error) => {

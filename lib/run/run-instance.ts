@@ -18,6 +18,9 @@ export type InstanceLimits = {
   readonly afterPending: boolean
 }
 
+/** Why a dry run takes an instance as to be done whose check found nothing to look at, as something before it is to be done. */
+export const notAskable = 'after what it waits for'
+
 /** How long a stopped task may take to let go before the run goes on without it. */
 const graceSeconds = 10
 
@@ -32,13 +35,14 @@ export async function runInstance(
   const fields = fieldsOf(instance)
   const began = world.now()
   const seconds = () => (world.now() - began) / 1000
+  const inputs = world.inputs?.(instance)
   emit({ type: 'task-checking', ...fields })
 
   for (let attempt = 1, retries = 0; ; attempt++) {
     const ending = explained(await oneAttempt(instance, world, emit, limits, stop, attempt), instance)
     switch (ending.state) {
       case 'done':
-        emit({ type: 'task-finished', seconds: seconds(), ...fields })
+        emit({ type: 'task-finished', seconds: seconds(), ...(inputs ? { inputs } : {}), ...fields })
         return ending
       case 'already-done':
         emit({ type: 'task-skipped', because: 'already-done', seconds: seconds(), ...fields })
@@ -111,7 +115,7 @@ async function oneAttempt(
     if (stop.aborted) return { state: 'interrupted' }
     if (isTimedOut()) return { state: 'failed', failure: timeoutFailure(instance, world.toFailure(error)) }
     const failure = world.toFailure(error)
-    if (limits.dryRun && limits.afterPending) return { state: 'pending', why: 'after what it waits for' }
+    if (limits.dryRun && limits.afterPending) return { state: 'pending', why: notAskable }
     return { state: 'failed', failure }
   } finally {
     over.abort()

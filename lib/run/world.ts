@@ -11,6 +11,8 @@ export type World = {
   readonly seed: number
   task(instance: Instance): Task
   context(instance: Instance, binding: InstanceBinding): TaskContext
+  /** What the instance is given, as digests for the journal. */
+  inputs?(instance: Instance): Readonly<Record<string, string>>
   /** What a thrown value means, with secrets masked. */
   toFailure(error: unknown): Failure
   /** Milliseconds from any fixed point. */

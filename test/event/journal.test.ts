@@ -100,6 +100,24 @@ describe('the journal', () => {
     journal.close()
   })
 
+  test('knows what was last seen of each instance; to have been held back or stopped is no sight', () => {
+    const journal = openJournal(join(folder, 'journal.sqlite'))
+    const see = (body: Partial<Event> & Pick<Event, 'type'>, run: string) => {
+      journal.record(event({ ...instance, ...body } as Parameters<typeof event>[0], run))
+      const seen = journal.lastKnown().get('a@n')
+      return seen && `${seen.type} ${seen.run}`
+    }
+    expect(see({ type: 'task-skipped', because: 'dependency-failed', seconds: 0 }, 'r1')).toBeUndefined()
+    expect(see({ type: 'task-started', why: 'w', attempt: 1 }, 'r2')).toBe('task-started r2')
+    expect(see({ type: 'task-finished', seconds: 1 }, 'r3')).toBe('task-finished r3')
+    expect(see({ type: 'task-skipped', because: 'interrupted', seconds: 0 }, 'r4')).toBe('task-finished r3')
+    expect(see({ type: 'task-pending', why: 'w', seconds: 0 }, 'r5')).toBe('task-pending r5')
+    expect(see({ type: 'task-skipped', because: 'already-done', seconds: 0 }, 'r6')).toBe('task-skipped r6')
+    journal.noteRemoval(['n'], '2026-01-02T00:00:00.000Z')
+    expect(journal.lastKnown().size).toBe(0)
+    journal.close()
+  })
+
   test('one that was cut to nothing has no runs for those who read it, and is made anew by who writes', () => {
     const path = join(folder, 'journal.sqlite')
     writeFileSync(path, '')

@@ -101,6 +101,27 @@ describe('check, run, check', () => {
     expect(ran).toBe(1)
     expect(of(events, 'task-started')[0]?.why).toBe('forced')
   })
+
+  test('force runs what is named alone, and not what that needs', async () => {
+    const { events, emit } = recording()
+    const task: Task = { description: '', check: async () => done, run: async () => {} }
+    const limits = { jobs: 1, force: new Set(['b@n'] as const) }
+    await execute(
+      planOf({ 'a@n': [], 'b@n': ['a@n'] }),
+      fakeWorld(() => task),
+      emit,
+      limits,
+      never,
+    )
+    expect(of(events, 'task-started').map(({ id }) => id)).toEqual(['b@n'])
+  })
+
+  test('what it was given is noted with its end', async () => {
+    const { events, emit } = recording()
+    const world = { ...fakeWorld(() => makes().task), inputs: () => ({ task: '01234567' }) }
+    await execute(planOf({ 'a@n': [] }), world, emit, { jobs: 1 }, never)
+    expect(of(events, 'task-finished')[0]?.inputs).toEqual({ task: '01234567' })
+  })
 })
 
 describe('order', () => {

@@ -1,0 +1,20 @@
+import type { Database } from 'bun:sqlite'
+import type { Event, InstanceId } from './event.ts'
+
+/**
+ * The newest event of each instance that says how it is, over all runs since its node was removed: it began, ended, was found
+ * done, or a dry run found it to be done yet. One that was held back or stopped says nothing.
+ */
+export function readLastKnown(database: Database): ReadonlyMap<InstanceId, Event> {
+  const rows = database
+    .query(
+      `SELECT body FROM events e WHERE seq IN (
+         SELECT max(seq) FROM events WHERE type IN ('task-started', 'task-finished', 'task-failed', 'task-pending')
+           OR (type = 'task-skipped' AND json_extract(body, '$.because') = 'already-done') GROUP BY instance)
+       AND NOT EXISTS (SELECT 1 FROM events r WHERE r.type = 'node-removed'
+         AND r.instance = substr(e.instance, instr(e.instance, '@')) AND r.seq > e.seq)`,
+    )
+    .all() as { body: string }[]
+  const events = rows.map(({ body }) => JSON.parse(body) as Event)
+  return new Map(events.flatMap((event) => ('id' in event ? [[event.id, event] as const] : [])))
+}
