@@ -43,6 +43,17 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     'lib/host',
     'lib/event',
   ],
+  'lib/doctor': [
+    'lib/kubeedge',
+    'lib/distribution',
+    'lib/machine',
+    'lib/bundle',
+    'lib/report',
+    'lib/topology',
+    'lib/task',
+    'lib/host',
+    'lib/event',
+  ],
   'lib/firewall': ['lib/kubeedge', 'lib/task', 'lib/topology', 'lib/host', 'lib/event'],
   tasks: [
     'lib/host',
@@ -68,7 +79,6 @@ const homes: Readonly<Record<string, readonly string[]>> = {
   zx: ['lib/host'],
   ssh2: ['lib/host'],
   'bun:sqlite': ['lib/event'],
-  'log-update': ['lib/report'],
   commander: ['lib/cli'],
 }
 

@@ -1,20 +1,23 @@
 import { availableParallelism } from 'node:os'
 import { join, relative } from 'node:path'
-import type { Event, Reporter } from '../event/event.ts'
+import type { Event, InstanceId, Reporter } from '../event/event.ts'
 import { refused } from '../event/failure.ts'
 import { type Journal, openJournal } from '../event/journal.ts'
 import { logFiles } from '../event/log-files.ts'
 import { createRecorder } from '../event/recorder.ts'
 import { mustHoldBroker } from '../kubeedge/mqtt.ts'
 import type { Plan } from '../plan/plan.ts'
+import { asciiText } from '../report/clean-line.ts'
 import { foldRun } from '../report/fold-run.ts'
+import { type Forecast, foresee } from '../report/forecast.ts'
 import { summary } from '../report/summary.ts'
 import { execute, type Limits, type Outcome } from '../run/execute.ts'
 import type { Architecture } from '../topology/topology.ts'
+import { asTyped } from './as-typed.ts'
 import { type GlobalOptions, type Terminal, wantsColor } from './command.ts'
 import { restoreLeftovers } from './isolated-nodes.ts'
 import type { Lab } from './lab.ts'
-import { chooseReporter } from './reporter.ts'
+import { chooseReporter, showsUnicode } from './reporter.ts'
 import { runId } from './run-id.ts'
 import { openSession, type Session } from './session.ts'
 import { takeLab } from './take-lab.ts'
@@ -28,8 +31,10 @@ export type HeldLab = {
 }
 
 export type RunWishes = Partial<Limits> & {
-  /** What was asked for after `run`: the words that go on with it. */
+  /** What was asked for after `run`, with its options: the words that go on with it. */
   readonly words: string
+  /** Of those the options that hold for a part of it as well. */
+  readonly alike?: string
   /** Told each event beside the others. */
   readonly watch?: Reporter
   /** Events as JSON on stdout instead of a display. */
@@ -52,14 +57,18 @@ export async function holdLab(
   let isSwept = false
   return {
     session,
-    async run(plan, { words, watch, json, ...limits }) {
+    async run(plan, { words, alike, watch, json, ...limits }) {
       if (plan.instances.some(({ task }) => task === 'load-images')) mustHoldBroker(lab.topology, imagesIn(session))
       const run = runId(new Date())
       const events: Event[] = []
       const keep: Reporter = (event) => {
         if (event.type !== 'task-output' && event.type !== 'task-checking') events.push(event)
       }
-      const display = chooseReporter(terminal, { ...options, json: json ?? false })
+      const display = chooseReporter(terminal, {
+        ...options,
+        json: json ?? false,
+        forecast: () => forecastOf(plan, journal, limits),
+      })
       const emit = createRecorder(
         run,
         () => new Date(),
@@ -73,12 +82,13 @@ export async function holdLab(
       const text = summary(foldRun(events), {
         color: wantsColor(terminal, options),
         wanted: words,
+        kedge: asTyped(terminal, options),
         log: relative(terminal.cwd, join(lab.stateFolder, 'runs', run)),
+        ...(alike ? { alike } : {}),
         ...(terminal.errorStream.columns ? { width: terminal.errorStream.columns } : {}),
         ...(options.quiet ? { quiet: true } : {}),
-        ...(options.config ? { kedge: `kedge -c ${options.config}` } : {}),
       })
-      terminal.error(text.endsWith('\n') ? text : `${text}\n`)
+      terminal.error(showsUnicode(terminal) ? text : asciiText(text))
       return outcome
     },
     async close() {
@@ -87,6 +97,13 @@ export async function holdLab(
       lock.release(isSwept)
     },
   }
+}
+
+/** What was brought to done, and not removed since, is expected to be looked at only. */
+function forecastOf({ instances }: Plan, journal: Journal, { dryRun, force }: Partial<Limits>): Forecast | undefined {
+  const ends = journal.lastEnds()
+  const isToRun = (id: InstanceId) => !dryRun && (force === true || ends.get(id)?.type !== 'task-finished')
+  return foresee(instances, journal.pastTimes(), isToRun)
 }
 
 function isOnEveryNode({ instances }: Plan, { topology }: Lab): boolean {

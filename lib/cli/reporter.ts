@@ -1,23 +1,36 @@
 import type { Reporter } from '../event/event.ts'
+import type { Forecast } from '../report/forecast.ts'
 import { jsonReporter } from '../report/json.ts'
 import { liveReporter } from '../report/live.ts'
 import { plainReporter } from '../report/plain.ts'
 import { type GlobalOptions, type Terminal, wantsColor } from './command.ts'
 
-/** JSON on stdout where asked for; else a live display in a terminal, and plain lines everywhere else. */
-export function chooseReporter(terminal: Terminal, options: GlobalOptions & { readonly json?: boolean }): Reporter {
-  if (options.json) return jsonReporter(terminal.write)
-  const color = wantsColor(terminal, options)
-  const isLive =
-    terminal.isTty && terminal.env.TERM !== 'dumb' && !terminal.env.CI && !options.quiet && !options.verbose
-  if (isLive) {
-    const unicode = /utf-?8/i.test(terminal.env.LC_ALL || terminal.env.LC_CTYPE || terminal.env.LANG || '')
-    return liveReporter(terminal.errorStream, { color, unicode })
-  }
-  return plainReporter(terminal.error, {
-    color,
-    verbose: options.verbose ?? false,
-    quiet: options.quiet ?? false,
-    timestamps: terminal.env.CI !== undefined && terminal.env.CI !== '',
-  })
+export type Display = GlobalOptions & {
+  readonly json?: boolean
+  /** Asked only where something shows it. */
+  readonly forecast?: () => Forecast | undefined
 }
+
+/** JSON on stdout where asked for; else a live display in a terminal, and plain lines everywhere else. */
+export function chooseReporter(terminal: Terminal, options: Display): Reporter {
+  const { json, quiet = false, verbose = false } = options
+  if (json) return jsonReporter(terminal.write)
+  const color = wantsColor(terminal, options)
+  const unicode = showsUnicode(terminal)
+  const forecast = quiet ? undefined : options.forecast?.()
+  const isCi = isOn(terminal.env.CI)
+  if (isTerminal(terminal) && !isCi && !quiet && !verbose) {
+    return liveReporter(terminal.errorStream, { color, unicode, forecast, stop: terminal.signal })
+  }
+  return plainReporter(terminal.error, { color, unicode, verbose, quiet, forecast, timestamps: isCi })
+}
+
+/** One in which lines can be drawn anew, and that is not shared with what another program makes of stdout. */
+const isTerminal = ({ isTty, isOutputTty = false, env }: Terminal): boolean =>
+  isTty && isOutputTty && env.TERM !== undefined && env.TERM !== '' && env.TERM !== 'dumb'
+
+/** Where it goes to a file or a pipe, nothing is known of who reads it: it stays as it is. */
+export const showsUnicode = ({ isTty, env }: Terminal): boolean =>
+  !isTty || /utf-?8/i.test(env.LC_ALL || env.LC_CTYPE || env.LANG || '')
+
+const isOn = (value: string | undefined): boolean => value !== undefined && !/^(|0|false|no)$/i.test(value)

@@ -4,6 +4,7 @@ import { dirname } from 'node:path'
 import type { Event, InstanceId } from './event.ts'
 import { TaskError } from './failure.ts'
 import { readLastKnown } from './last-known.ts'
+import { type PastTimes, readPastTimes } from './past-times.ts'
 
 /** Raised whenever the tables change; a journal with a higher one is left alone. */
 const journalVersion = 1
@@ -35,6 +36,8 @@ export type Journal = {
   lastKnown(): ReadonlyMap<InstanceId, Event>
   /** Every instance that any run has had to do with, whether it ended or not. */
   instances(): readonly InstanceId[]
+  /** How long things took, over all runs; a run that goes on now has ended nothing yet. */
+  pastTimes(): PastTimes
   close(): void
 }
 
@@ -109,6 +112,7 @@ export function openJournal(path: string, options: { readonly readOnly?: boolean
       const rows = database.query("SELECT DISTINCT instance FROM events WHERE instance LIKE '_%@%'").all()
       return rows.map((row) => (row as { instance: InstanceId }).instance)
     },
+    pastTimes: () => readPastTimes(database),
     close: () => database.close(),
   }
 }

@@ -17,6 +17,24 @@ export function cleanLine(text: string): string {
   return plain.replace(unprintable, '').toWellFormed()
 }
 
+const likeAscii: Readonly<Record<string, string>> = {
+  '…': '...',
+  '“': '"',
+  '”': '"',
+  '‘': "'",
+  '’': "'",
+  '–': '-',
+  '—': '-',
+  '→': '->',
+  '✔': '+',
+  '✖': 'x',
+  '·': '-',
+}
+
+/** Text for a terminal that shows ASCII alone: what has no likeness in it becomes a question mark. Escapes and line breaks stay. */
+export const asciiText = (text: string): string =>
+  text.replace(/[\u0080-\u{10ffff}]/gu, (character) => likeAscii[character] ?? '?')
+
 /** A colour or another look of text, which does no more than that. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: of these it lets one through
 const looks = /\u001b\[[0-9;:]*m/

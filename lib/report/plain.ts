@@ -1,10 +1,12 @@
-import type { Event, InstanceFields, Reporter } from '../event/event.ts'
-import { cleanLine, lastVersion } from './clean-line.ts'
+import type { Event, Reporter } from '../event/event.ts'
+import { asciiText, cleanLine, lastVersion } from './clean-line.ts'
 import { formatClock } from './duration.ts'
-import { padEnd, padStart, widthOf } from './fit.ts'
+import { padStart } from './fit.ts'
+import { type Forecast, forecastWords } from './forecast.ts'
+import { nameColumns } from './name-columns.ts'
 import { advance, newProgress, type Progress } from './progress.ts'
 import { style } from './style.ts'
-import { toneColors, wordsOf } from './words.ts'
+import { runStartedWords, toneColors, wordsOf } from './words.ts'
 
 export type PlainOptions = {
   /** What commands print as well, each line under its instance's name. */
@@ -12,6 +14,10 @@ export type PlainOptions = {
   /** Failures only. */
   readonly quiet?: boolean
   readonly color?: boolean
+  /** False for a terminal that shows ASCII alone; a pipe gets what was printed. */
+  readonly unicode?: boolean
+  /** How long it is going to take; undefined where no earlier run tells, which is then said. */
+  readonly forecast?: Forecast | undefined
   /** Each line begins with the event's own time in UTC, for logs that are read elsewhere. */
   readonly timestamps?: boolean
 }
@@ -24,17 +30,20 @@ export function plainReporter(write: (text: string) => void, options: PlainOptio
 
   return (event) => {
     advance(progress, event)
-    const line = lineOf(event)
-    if (line === undefined) return
-    const prefix = options.quiet ? '' : `${position(progress, event)}  `
-    const time = options.timestamps ? `${event.at} ` : ''
-    write(`${paint.dim(time + prefix)}${line}\n`)
+    for (const line of linesOf(event)) {
+      const prefix = options.quiet ? '' : `${position(progress, event)}  `
+      const time = options.timestamps ? `${event.at} ` : ''
+      write(`${paint.dim(time + prefix)}${options.unicode === false ? asciiText(line) : line}\n`)
+    }
+  }
+
+  function linesOf(event: Event): readonly string[] {
+    if (event.type !== 'run-started') return [lineOf(event) ?? []].flat()
+    return options.quiet ? [] : [runStartedWords(event), forecastWords(options.forecast, progress)]
   }
 
   function lineOf(event: Event): string | undefined {
     switch (event.type) {
-      case 'run-started':
-        return options.quiet ? undefined : runStartedWords(event)
       case 'run-finished':
         return options.quiet ? undefined : `run ended: ${event.result}`
       case 'task-output':
@@ -56,27 +65,9 @@ export function plainReporter(write: (text: string) => void, options: PlainOptio
   }
 }
 
-function runStartedWords(event: Event & { readonly type: 'run-started' }): string {
-  const things = `${event.instances} ${event.instances === 1 ? 'instance' : 'instances'}`
-  const kind = event.dryRun ? 'dry run' : 'run'
-  return `${cleanLine(event.lab)}: ${kind} ${cleanLine(event.run)}, ${things}, up to ${event.jobs} at once`
-}
-
 /** Elapsed time and how many have ended, in columns that stay put. */
 function position(progress: Progress, event: Event): string {
   const elapsed = formatClock((Date.parse(event.at) - progress.startedMilliseconds) / 1000)
   const total = String(progress.total)
   return `${padStart(elapsed, 7)}  ${padStart(String(progress.ended), total.length)}/${total}`
-}
-
-/** Node and task in columns as wide as the widest so far, since later names are not known yet. */
-function nameColumns(): (instance: InstanceFields) => string {
-  let nodeWidth = 10
-  let taskWidth = 18
-  return ({ node, task }) => {
-    const [nodeName, taskName] = [cleanLine(node), cleanLine(task)]
-    nodeWidth = Math.max(nodeWidth, widthOf(nodeName))
-    taskWidth = Math.max(taskWidth, widthOf(taskName))
-    return `${padEnd(nodeName, nodeWidth)}  ${padEnd(taskName, taskWidth)}`
-  }
 }

@@ -4,6 +4,8 @@ import { lastVersion } from './clean-line.ts'
 /** An instance between its first event and its end. */
 export type Active = InstanceFields & {
   readonly sinceMilliseconds: number
+  /** Since when it changes something; undefined as long as it only looks. */
+  attemptMilliseconds?: number
   /** What it does or printed last; not cleaned yet. */
   last: string
 }
@@ -17,6 +19,7 @@ export type Progress = {
   total: number
   /** Done, already so, failed, held back or interrupted. */
   ended: number
+  readonly endedIds: Set<string>
   heldBack: number
   readonly failures: { readonly id: string; readonly message: string }[]
   /** In the order in which they began. */
@@ -32,6 +35,7 @@ export const newProgress = (): Progress => ({
   startedMilliseconds: Number.NaN,
   total: 0,
   ended: 0,
+  endedIds: new Set(),
   failures: [],
   heldBack: 0,
   active: new Map(),
@@ -51,9 +55,13 @@ export function advance(progress: Progress, event: Event): void {
     case 'task-checking':
       begin(progress, event, at).last = 'checks'
       return
-    case 'task-started':
-      begin(progress, event, at).last = event.why
+    case 'task-started': {
+      const active = begin(progress, event, at)
+      active.last = event.why
+      // The whole time of one that is not tried again has its check in it.
+      active.attemptMilliseconds = event.attempt > 1 ? at : active.sinceMilliseconds
       return
+    }
     case 'task-output': {
       const active = progress.active.get(event.id)
       const text = lastVersion(event.text)
@@ -61,7 +69,7 @@ export function advance(progress: Progress, event: Event): void {
       return
     }
     case 'task-retrying':
-      begin(progress, event, at).last = `waits ${event.inSeconds} s, then tries again: ${event.failure.message}`
+      begin(progress, event, at).last = `tries again in ${event.inSeconds} s: ${event.failure.message}`
       return
     case 'task-finished':
     case 'task-pending':
@@ -97,5 +105,6 @@ function begin(progress: Progress, event: Event & InstanceFields, at: number): A
 function end(progress: Progress, id: string): void {
   progress.active.delete(id)
   progress.ended += 1
+  progress.endedIds.add(id)
   progress.total = Math.max(progress.total, progress.ended)
 }

@@ -7,7 +7,7 @@ import { failureWords } from './words.ts'
 /** A testcase per instance, the node as its class: for a CI system that shows which step failed where. */
 export function reportJunit({ measures: { run } }: Report): string {
   const instances = run.instances.filter(({ state }) => state !== 'not-selected')
-  return junit(`kedge run ${run.id}, lab ${run.lab}`, instances.map(caseOf))
+  return junit(`kedge run ${cleanLine(run.id)}, lab ${cleanLine(run.lab)}`, instances.map(caseOf))
 }
 
 function caseOf(instance: InstanceRecord): JunitCase {

@@ -1,8 +1,11 @@
-import { cleanLine, lastVersion } from './clean-line.ts'
+import { cleanLine } from './clean-line.ts'
 import { formatSeconds } from './duration.ts'
+import { failureText } from './failure-text.ts'
 import { padEnd, widthOf, wrap } from './fit.ts'
-import type { InstanceRecord, InstanceState, RunRecord } from './fold-run.ts'
-import { type FailureGroup, groupFailures, listNodes } from './group-failures.ts'
+import type { InstanceState, RunRecord } from './fold-run.ts'
+import { groupFailures } from './group-failures.ts'
+import { labelled } from './labelled.ts'
+import { listNodes } from './node-list.ts'
 import { type Style, style } from './style.ts'
 
 export type SummaryOptions = {
@@ -11,9 +14,11 @@ export type SummaryOptions = {
   readonly width?: number
   /** How the user starts kedge, with the options that the next command must repeat. */
   readonly kedge?: string
-  /** What was asked for after `run`: the command that goes on with an interrupted run. */
+  /** What was asked for after `run`, quoted: the command that goes on with an interrupted run. */
   readonly wanted?: string
-  /** Where the whole log is, as the user would write the path. */
+  /** Options of that, quoted, which hold for a part of it as well. */
+  readonly alike?: string
+  /** The folder with the run's logs, as the user would write the path. */
   readonly log?: string
   /** The headline and the failures only. */
   readonly quiet?: boolean
@@ -22,14 +27,14 @@ export type SummaryOptions = {
 /** The end of a run as text: what was done, what failed and what that held back, and what to type next. */
 export function summary(record: RunRecord, options: SummaryOptions = {}): string {
   const paint = style(options.color ?? false)
-  const { kedge = 'kedge', wanted = 'all' } = options
+  const { kedge = 'kedge', wanted = 'all', alike = '' } = options
   const failures = groupFailures(record.instances)
   const lines = [...wrap(headline(record), options.width).map(headPaint(record, paint))]
   if (!options.quiet) lines.push(...doneLines(record, options))
-  for (const group of failures) lines.push('', ...failureLines(group, kedge, options, paint))
+  for (const group of failures) lines.push('', ...failureText(group, { ...options, kedge, alike }, paint))
   const goOn = goOnWords[record.result]
-  if (goOn) lines.push('', ...wrap(goOn, options.width), `  ${paint.cyan(`${kedge} run ${cleanLine(wanted)}`)}`)
-  if (options.log && record.result !== 'ok') lines.push('', `log: ${cleanLine(options.log)}`)
+  if (goOn) lines.push('', ...wrap(goOn, options.width), `  ${paint.cyan(`${kedge} run ${wanted}`)}`)
+  if (options.log && record.result !== 'ok') lines.push('', `logs: ${cleanLine(options.log)}`)
   return `${lines.join('\n')}\n`
 }
 
@@ -56,8 +61,10 @@ function headline({ lab, result, dryRun, seconds, instances, total }: RunRecord)
   const counts = countWords.flatMap(([state, words]) => (count(state) > 0 ? [`${count(state)} ${words}`] : []))
   const notReached = total - instances.filter(({ state }) => state !== 'not-selected').length
   if (notReached > 0) counts.push(`${notReached} not begun`)
+  const hasNothing = result === 'ok' && count('finished') + count('pending') === 0
   const end = dryRun && result === 'ok' ? 'dry run' : endWords[result]
-  return `${cleanLine(lab)}: ${end} after ${formatSeconds(seconds)}: ${counts.join(', ') || 'nothing to do'}`
+  const all = [...(hasNothing ? ['nothing to do'] : []), ...counts]
+  return `${cleanLine(lab)}: ${end} after ${formatSeconds(seconds)}: ${all.join(', ')}`
 }
 
 const headPaint =
@@ -65,60 +72,21 @@ const headPaint =
   (line: string) =>
     paint.bold(result === 'ok' ? paint.green(line) : result === 'failed' ? paint.red(line) : paint.yellow(line))
 
-/** A line for each task that did something, however many nodes there are. */
+/** A line for each task that did something, however many nodes there are, and one for all that was so already. */
 function doneLines({ instances }: RunRecord, { width }: SummaryOptions): readonly string[] {
-  const finished = Map.groupBy(
-    instances.filter(({ state }) => state === 'finished'),
-    ({ task }) => task,
-  )
-  const rows = [...finished].map(([task, its]) => [cleanLine(task), listNodes(its)] as const)
-  const label = Math.max(0, ...rows.map(([task]) => widthOf(task)))
-  return rows.flatMap(([task, nodes]) => labelled(`  ${padEnd(task, label)}  `, [nodes], width))
-}
-
-function failureLines(group: FailureGroup, kedge: string, options: SummaryOptions, paint: Style): readonly string[] {
-  const { first, failure, instances, heldBack } = group
-  const { width } = options
-  const where = instances.length === 1 ? cleanLine(first.id) : `${cleanLine(first.task)} on ${instances.length} nodes`
-  const tries = first.attempts > 1 ? ` (${first.attempts} attempts, ${formatSeconds(first.seconds)})` : ''
-  const title = wrap(`${where}: ${cleanLine(failure.message)}${tries}`, width).map(paint.red)
-  const part = (label: string, texts: readonly (string | undefined)[]) =>
-    labelled(
-      `  ${label.padEnd(9)}  `,
-      texts.flatMap((text) => (text === undefined || text === '' ? [] : [text])),
-      width,
-    )
-  const printed = (failure.lastLines ?? []).map((line) => cleanLine(lastVersion(line)))
-  const ended = failure.signal ? `signal ${failure.signal}` : failure.exitCode?.toString()
-  return [
-    ...title,
-    ...part('nodes', instances.length > 1 ? [listNodes(instances, 12)] : []),
-    ...part('command', [failure.command && cleanLine(failure.command)]),
-    ...part('exit code', [ended]),
-    ...part(instances.length > 1 ? cleanLine(first.node) : 'output', printed),
-    ...part('cause', [failure.cause && cleanLine(failure.cause)]),
-    ...part('cure', [failure.cure && cleanLine(failure.cure)]),
-    ...part('held back', heldBackTexts(heldBack)),
-    // Never broken: these are for copying.
-    ...nextCommands(first, instances, kedge).map(
-      (text, at) => `  ${(at === 0 ? 'next' : '').padEnd(9)}  ${paint.cyan(text)}`,
-    ),
+  const byTask = (its: RunRecord['instances']) => [...Map.groupBy(its, ({ task }) => task)]
+  const having = (state: InstanceState) => byTask(instances.filter((instance) => instance.state === state))
+  const finished = having('finished').map(([task, its]) => [cleanLine(task), listNodes(its)] as const)
+  const already = having('already-done').map(([task, its]) => `${cleanLine(task)} ${its.length}`)
+  // What never began was not cut off.
+  const cutOff = byTask(instances.filter(({ state, attempts }) => state === 'interrupted' && attempts > 0))
+  const rows = [
+    ...finished,
+    ...(already.length > 0 && finished.length > 0 ? [['already so', already.join(', ')] as const] : []),
+    ...(cutOff.length > 0
+      ? [['cut off', cutOff.map(([task, its]) => `${cleanLine(task)} on ${listNodes(its)}`).join(', ')] as const]
+      : []),
   ]
-}
-
-function heldBackTexts(heldBack: readonly InstanceRecord[]): readonly string[] {
-  return [...Map.groupBy(heldBack, ({ task }) => task)].map(([task, its]) => `${cleanLine(task)} on ${listNodes(its)}`)
-}
-
-function nextCommands(first: InstanceRecord, instances: readonly InstanceRecord[], kedge: string): readonly string[] {
-  const task = cleanLine(first.task)
-  const nodes = instances.length <= 3 ? ` --on ${instances.map(({ node }) => cleanLine(node)).join(' ')}` : ''
-  return [`${kedge} logs ${cleanLine(first.id)}`, `${kedge} run ${task}${nodes}`]
-}
-
-/** Texts beside a label, which stands on the first line; continued under each other. */
-function labelled(label: string, texts: readonly string[], width: number | undefined): readonly string[] {
-  const indent = ' '.repeat(widthOf(label))
-  const room = width === undefined ? undefined : Math.max(16, width - indent.length)
-  return texts.flatMap((text) => wrap(text, room)).map((line, at) => `${at === 0 ? label : indent}${line}`.trimEnd())
+  const label = Math.max(0, ...rows.map(([name]) => widthOf(name)))
+  return rows.flatMap(([name, text]) => labelled(`  ${padEnd(name, label)}  `, [text], width))
 }

@@ -19,7 +19,7 @@ export function wordsOf(event: Event): Words | undefined {
       return { text: event.attempt > 1 ? `starts, attempt ${event.attempt}` : startWords(event.why), tone: 'quiet' }
     case 'task-retrying':
       return {
-        text: `waits ${formatSeconds(event.inSeconds)} before attempt ${event.attempt}: ${failureWords(event.failure)}`,
+        text: `attempt ${event.attempt} failed, the next in ${formatSeconds(event.inSeconds)}: ${failureWords(event.failure)}`,
         tone: 'waiting',
       }
     case 'task-finished':
@@ -38,6 +38,13 @@ export function wordsOf(event: Event): Words | undefined {
     default:
       return event satisfies never
   }
+}
+
+/** What a run begins with: its id, how much it covers. */
+export function runStartedWords(event: Event & { readonly type: 'run-started' }): string {
+  const things = `${event.instances} ${event.instances === 1 ? 'instance' : 'instances'}`
+  const kind = event.dryRun ? 'dry run' : 'run'
+  return `${cleanLine(event.lab)}: ${kind} ${cleanLine(event.run)}, ${things}, up to ${event.jobs} at once`
 }
 
 /** One line; the message of a failure may hold what a node said. */

@@ -1,7 +1,8 @@
 import { expect, test } from 'bun:test'
 import type { Failure } from '../../lib/event/failure.ts'
 import { foldRun, type InstanceRecord } from '../../lib/report/fold-run.ts'
-import { groupFailures, listNodes } from '../../lib/report/group-failures.ts'
+import { groupFailures } from '../../lib/report/group-failures.ts'
+import { listNodes } from '../../lib/report/node-list.ts'
 import { changed, joinRefused, lab } from './sample-labs.ts'
 import { simulateRun } from './simulated-run.ts'
 
@@ -13,9 +14,7 @@ const groupsOf = (failureOf: (edge: number) => Failure) => {
 }
 
 test('failures that differ in node and address only are one', () => {
-  expect(groupsOf((edge) => joinRefused(`edge-${edge}`, `192.168.24.${edge}`))).toEqual([
-    'edge-1, edge-2, edge-3, edge-4',
-  ])
+  expect(groupsOf((edge) => joinRefused(`edge-${edge}`, `192.168.24.${edge}`))).toEqual(['edge-1 to edge-4'])
 })
 
 test('another exit code, message, port or cause is another failure', () => {
@@ -39,4 +38,17 @@ test('what was held back by something held back counts for the one that failed',
     { ...first, id: 'e@n', state: 'held-back', cause: 'd@n' },
   ]
   expect(groupFailures(instances).map(({ heldBack }) => heldBack.map(({ id }) => id))).toEqual([['b@n', 'c@n']])
+})
+
+test.each([
+  ['edge-2 edge-1 edge-10', 'edge-1, edge-2, edge-10'],
+  ['master edge-1 edge-2 edge-3 edge-4 worker', 'edge-1 to edge-4, master, worker'],
+  ['e-9 e-10 e-11 e-12', 'e-9 to e-12'],
+  ['e-01 e-02 e-03 e-04', 'e-01 to e-04'],
+  ['e-08 e-09 e-10 e-11', 'e-08, e-09, e-10, e-11'],
+  ['7 8 9 10', '7, 8, 9, 10'],
+  ['a1 a3 a5 a7 b9 b11 b13', 'a1, a3, a5, a7, b9 and 2 more'],
+  ['a1 a3 a5 a7 a9 b1 b2 b3 b4 b5 c', 'a1, a3, a5, a7, a9 and 6 more'],
+])('the nodes %s are told as %s', (nodes, text) => {
+  expect(listNodes(nodes.split(' ').map((node) => ({ node })))).toBe(text)
 })

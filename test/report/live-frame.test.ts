@@ -14,7 +14,15 @@ function frameAfter(seconds: number, events: readonly Event[], columns: number, 
   const nowMilliseconds = Date.parse(start) + seconds * 1000
   const progress = newProgress()
   for (const event of events) if (Date.parse(event.at) <= nowMilliseconds) advance(progress, event)
-  return liveFrame(progress, { nowMilliseconds, columns, rows, unicode, paint: style(false) })
+  return liveFrame(progress, {
+    nowMilliseconds,
+    columns,
+    rows,
+    unicode,
+    paint: style(false),
+    forecast: undefined,
+    isStopping: false,
+  })
 }
 
 const spoken = changed(lab(200), ({ id }) => ({

@@ -46,7 +46,9 @@ function terminal(columns: number, rows: number, scenario: string, ...stops: str
   }
 }
 
-const count = (text: string, part: string): number => text.split(part).length - 1
+const count = (text: string, part: string | RegExp): number => text.split(part).length - 1
+/** The line that stays of an instance, however its names are spaced. */
+const ended = (sign: string, node: string, task: string) => new RegExp(`${sign} ${node} +${task} `)
 
 describe.skipIf(!hasTmux)('in a terminal', () => {
   afterEach(() => {
@@ -57,6 +59,7 @@ describe.skipIf(!hasTmux)('in a terminal', () => {
 
   const sizes = [
     [80, 24],
+    [120, 40],
     [40, 10],
   ] as const
   for (const [columns, rows] of sizes) {
@@ -84,7 +87,7 @@ describe.skipIf(!hasTmux)('in a terminal', () => {
       at.go()
       at.end()
       const everything = at.everything()
-      for (let edge = 1; edge <= 200; edge++) expect(count(everything, `✔ edge-${edge}  join-edge`)).toBe(1)
+      for (let edge = 1; edge <= 200; edge++) expect(count(everything, ended('✔', `edge-${edge}`, 'join-edge'))).toBe(1)
       expect(count(everything, 'running')).toBe(0)
       expect(everything).toStartWith('before 1\nbefore 2\n$ kedge run all\n')
     })
@@ -94,14 +97,15 @@ describe.skipIf(!hasTmux)('in a terminal', () => {
       await expectGolden(`terminal-failing-${columns}x${rows}-60s.txt`, at.screen())
       at.go()
       at.end()
-      for (let edge = 2; edge <= 6; edge++) expect(count(at.everything(), `✖ edge-${edge}  install-runtime`)).toBe(1)
+      for (let edge = 2; edge <= 6; edge++)
+        expect(count(at.everything(), ended('✖', `edge-${edge}`, 'install-runtime'))).toBe(1)
     })
   }
 
   test('narrower and wider again: what was there before stays, and no drawing is left behind', async () => {
     const at = terminal(80, 24, 'two-edges', '39', 'end')
-    at.resize(40, 10)
-    await expectGolden('terminal-resized-40x10.txt', at.screen())
+    at.resize(40, 24)
+    await expectGolden('terminal-resized-40x24.txt', at.screen())
     at.resize(100, 30)
     await expectGolden('terminal-resized-100x30.txt', at.screen())
     at.go()
@@ -109,5 +113,23 @@ describe.skipIf(!hasTmux)('in a terminal', () => {
     const everything = at.everything()
     expect(everything).toStartWith('before 1\nbefore 2\n$ kedge run all\n')
     expect(count(everything, 'running')).toBe(0)
+  })
+
+  test('lower than the drawing is high: nothing that has ended is lost, and it goes on in what room there is', async () => {
+    const at = terminal(80, 24, 'two-hundred-edges', '36', '38', 'end')
+    at.resize(40, 10)
+    await expectGolden('terminal-lower-40x10.txt', at.screen())
+    at.go()
+    at.resize(120, 40)
+    await expectGolden('terminal-higher-120x40.txt', at.screen())
+    at.go()
+    at.end()
+    const everything = at.everything()
+    expect(everything).toStartWith('before 1\nbefore 2\n$ kedge run all\n')
+    for (let edge = 1; edge <= 200; edge++) {
+      for (const task of ['create-vms', 'disable-swap', 'join-edge', 'verify']) {
+        expect(count(everything, ended('✔', `edge-${edge}`, task))).toBe(1)
+      }
+    }
   })
 })

@@ -10,6 +10,7 @@ import { plainReporter } from '../../lib/report/plain.ts'
 import { type ReportFormat, report, reportFormats } from '../../lib/report/report.ts'
 import { summary } from '../../lib/report/summary.ts'
 import { manualTimer } from './manual-timer.ts'
+import { fakeScreen } from './screen.ts'
 
 /** mulberry32: the same sequence for the same seed, so that a failure can be looked at again. */
 function random(seed: number) {
@@ -125,9 +126,12 @@ function randomEvents(seed: number): Event[] {
 
 /** What live output may send: cursor up and to the start, erasing, hiding the cursor, synchronised drawing, colours. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the ones that kedge writes itself
-const own = /\u001b\[(\?25[lh]|\?2026[lh]|\d*[ABGKJ]|\d*(;\d+)*m)|\r/g
+const own = /\u001b\[(\?7[lh]|\?25[lh]|\?2026[lh]|\d*[ABGKJ]|\d*(;\d+)*m)|\r/g
 // biome-ignore lint/suspicious/noControlCharactersInRegex: what must not be left once those are taken away
 const foreign = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/
+/** Something for each event of which a line stays on the screen. */
+const keptSign = ({ type }: Event): readonly string[] =>
+  ['task-finished', 'task-failed', 'task-retrying', 'task-pending'].includes(type) ? [type] : []
 const widest = (text: string) => Math.max(...text.split('\n').map(widthOf))
 
 test.each(Array.from({ length: 60 }, (_, seed) => [seed]))(
@@ -140,7 +144,15 @@ test.each(Array.from({ length: 60 }, (_, seed) => [seed]))(
     const writes: string[] = []
     const timer = manualTimer()
     const clock = { now: 0 }
-    const stream = { columns, rows, write: (text: string) => writes.push(text) }
+    const screen = fakeScreen(columns, rows)
+    const stream = {
+      columns,
+      rows,
+      write(text: string) {
+        writes.push(text)
+        screen.write(text)
+      },
+    }
     const live = liveReporter(stream, {
       color: seed % 2 === 0,
       unicode: seed % 3 > 0,
@@ -163,9 +175,14 @@ test.each(Array.from({ length: 60 }, (_, seed) => [seed]))(
 
     expect(json.map((line) => JSON.parse(line))).toEqual(JSON.parse(JSON.stringify(events)))
     for (const drawing of writes) {
-      const shown = drawing.replace(own, '')
-      expect(shown).not.toMatch(foreign)
-      expect(widest(shown)).toBeLessThanOrEqual(Math.max(2, columns))
+      expect(drawing.replace(own, '')).not.toMatch(foreign)
+    }
+    // What stays is what ended, each once and in its order; of the many frames nothing is left.
+    if (columns > 2 && rows > 1) {
+      const stays = events.flatMap((event) => (event.type === 'run-started' ? ['run', 'time'] : keptSign(event)))
+      const signs = seed % 3 > 0 ? /^[✔✖↻·]/ : /^[+x~-]/
+      expect(screen.lines()).toHaveLength(stays.length)
+      for (const line of screen.lines()) expect(line).toMatch(signs)
     }
     for (const line of texts) {
       expect(line.replace(own, '').replace(/\n$/, '')).not.toMatch(foreign)

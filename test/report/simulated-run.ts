@@ -77,7 +77,7 @@ export function simulateRun(instances: readonly Simulated[], options: SimulatedR
         at(now, {
           type: 'task-retrying',
           ...fields,
-          attempt: attempt + 1,
+          attempt,
           inSeconds: 5,
           failure: failedAttempts.failure,
         })

@@ -1,6 +1,7 @@
 import { InvalidArgumentError } from 'commander'
 import type { Plan } from '../../plan/plan.ts'
 import { selectInstances } from '../../plan/select-instances.ts'
+import { shellWord } from '../../report/shell-word.ts'
 import type { Command, GlobalOptions } from '../command.ts'
 import { CliError, exitCodeOf, exitCodes } from '../exit-codes.ts'
 import { holdLab } from '../hold-lab.ts'
@@ -42,7 +43,8 @@ export default {
     const held = await holdLab(terminal, lab, options, `kedge run ${words.join(' ')}`)
     try {
       const outcome = await held.run(plan, {
-        words: words.join(' '),
+        words: [...words.map(shellWord), ...again(options, ['on', 'skip', 'only', 'force', 'keepGoing'])].join(' '),
+        alike: again(options, ['skip', 'only']).join(' '),
         ...(options.jobs === undefined ? {} : { jobs: options.jobs }),
         dryRun: options.dryRun ?? false,
         force: options.force ?? false,
@@ -56,6 +58,17 @@ export default {
     }
   },
 } satisfies Command
+
+/** These options as they would be typed again. */
+function again(options: RunOptions, names: readonly (keyof typeof flags)[]): readonly string[] {
+  return names.flatMap((name) => {
+    const value = options[name]
+    if (!value) return []
+    return [flags[name], ...(value === true ? [] : value.map(shellWord))]
+  })
+}
+
+const flags = { on: '--on', skip: '--skip', only: '--only', force: '--force', keepGoing: '--keep-going' } as const
 
 function selectPlan(lab: Lab, words: readonly string[], options: RunOptions): Plan {
   const names = lab.topology.tasks.filter(({ removed }) => !removed).map(({ name }) => name)
