@@ -5,6 +5,9 @@ import type { Network } from '../topology/topology.ts'
 /** A range that the hypervisor reaches already and that a network of the file would cover in part or whole. */
 export type Overlap = { readonly network: Network; readonly route: string; readonly device: string }
 
+/** What `overlapsIn` reads. */
+export const showRoutes = ['ip', '-4', 'route', 'show', 'table', 'all'] as const
+
 /**
  * Which of the networks overlap a route of the hypervisor (the ranges of its own interfaces are routes too), leaving out
  * routes on the given devices.
@@ -14,8 +17,17 @@ export async function overlappingRoutes(
   networks: readonly Network[],
   ownDevices: ReadonlySet<string>,
 ): Promise<readonly Overlap[]> {
-  const { stdout } = await hypervisor.$`ip -4 route show table all`
-  const routes = parseRoutes(stdout).filter(({ device }) => !ownDevices.has(device))
+  const { stdout } = await hypervisor.$`${[...showRoutes]}`
+  return overlapsIn(stdout, networks, ownDevices)
+}
+
+/** The same from what `ip` has printed. */
+export function overlapsIn(
+  shown: string,
+  networks: readonly Network[],
+  ownDevices: ReadonlySet<string>,
+): readonly Overlap[] {
+  const routes = parseRoutes(shown).filter(({ device }) => !ownDevices.has(device))
   return networks.flatMap((network) => {
     const range = parseCidr(network.cidr)?.range
     if (!range) return []

@@ -45,7 +45,7 @@ export function virshOn(hypervisor: Host, uri: string): Virsh {
 }
 
 /** A libvirt that is not there is told in kedge's words, once and for all; anything else as it came. */
-function explained(failure: unknown): unknown {
+export function explained(failure: unknown): unknown {
   const { stderr } = failure as { readonly stderr?: unknown }
   if (typeof stderr !== 'string') return failure
   const line = (pattern: RegExp) => stderr.split('\n').findLast((candidate) => pattern.test(candidate))

@@ -7,6 +7,7 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
   status: { summary: 'say what is done, pending or drifted on each node', load: () => import('./status.ts') },
   verify: { summary: 'prove the deployment, with a pod on each edge', load: () => import('./verify.ts') },
   why: { summary: 'say why a node does not join, or is not Ready', load: () => import('./why.ts') },
+  doctor: { summary: 'say whether the hosts are able to build this lab', load: () => import('./doctor.ts') },
   report: { summary: 'seconds per entity and phase', load: () => import('./report.ts') },
   logs: { summary: 'what a task printed', load: () => import('./logs.ts') },
   tasks: { summary: 'list the tasks', load: () => import('./tasks.ts') },

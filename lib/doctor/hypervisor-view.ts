@@ -1,0 +1,17 @@
+import type { LocatedPiece } from '../bundle/bundle.ts'
+import type { ClockOffset } from '../host/clock-offset.ts'
+import type { Machine, Node, Topology } from '../topology/topology.ts'
+
+/** What a look at the machine with libvirt goes by. */
+export type HypervisorView = {
+  readonly topology: Topology
+  /** Where it is another machine than this one: its clock against this one's. */
+  readonly offset?: ClockOffset
+  /** What the lab's bundle holds, where there is one. */
+  readonly pieces?: readonly LocatedPiece[]
+}
+
+type VirtualNode = Node & { readonly machine: Extract<Machine, { readonly kind: 'vm' }> }
+
+export const vmsOf = ({ nodes }: Topology): readonly VirtualNode[] =>
+  nodes.filter((node): node is VirtualNode => node.machine.kind === 'vm')
