@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto'
 import { open } from 'node:fs/promises'
 import { TaskError } from '../event/failure.ts'
+import { isSystemError } from '../host/system-error.ts'
 import type { Asset } from '../task/task.ts'
+import { chunksOf } from './chunks-of.ts'
 
 export type ReadOptions = {
   readonly signal?: AbortSignal
@@ -14,7 +16,6 @@ export type Content = Pick<Asset, 'path' | 'offset' | 'sizeBytes' | 'sha256'>
 
 /** Reads several at once: a disk that has to seek, or is far away, answers the better for it. */
 const atOnce = 4
-const chunkBytes = 1024 * 1024
 
 /** Those of the pieces whose content is not what their sha256 says; what several of them share is read once. */
 export async function damagedPieces<P extends Content>(
@@ -44,20 +45,15 @@ async function isWhole(piece: Content, report: (bytes: number) => void, signal?:
   if (!file) return false
   try {
     const hash = createHash('sha256')
-    const buffer = Buffer.allocUnsafe(chunkBytes)
-    for (let done = 0; done < piece.sizeBytes; ) {
-      signal?.throwIfAborted()
-      const wanted = Math.min(chunkBytes, piece.sizeBytes - done)
-      // A disk that cannot read it back has not kept it whole.
-      const { bytesRead } = await file
-        .read(buffer, 0, wanted, (piece.offset ?? 0) + done)
-        .catch(() => ({ bytesRead: 0 }))
-      if (bytesRead === 0) return false
-      hash.update(buffer.subarray(0, bytesRead))
-      done += bytesRead
-      report(bytesRead)
+    for await (const chunk of chunksOf(file, piece.offset ?? 0, piece.sizeBytes, signal)) {
+      hash.update(chunk)
+      report(chunk.length)
     }
     return hash.digest('hex') === piece.sha256
+  } catch (error) {
+    // A disk that cannot read it back has not kept it whole.
+    if (isSystemError(error)) return false
+    throw error
   } finally {
     await file.close()
   }

@@ -1,15 +1,7 @@
 import { createHash } from 'node:crypto'
-import {
-  closeSync,
-  createReadStream,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  renameSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs'
+import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
+import { readPart } from '../host/local-files.ts'
 import { readSmallFile } from '../host/read-small-file.ts'
 import type { LocatedPiece } from './bundle.ts'
 import type { Piece } from './manifest.ts'
@@ -129,12 +121,9 @@ export async function sumOf(
 ): Promise<{ readonly sizeBytes: number; readonly sha256: string }> {
   const hash = createHash('sha256')
   let sizeBytes = 0
-  if (part?.sizeBytes !== 0) {
-    const range = part ? { start: part.offset, end: part.offset + part.sizeBytes - 1 } : {}
-    for await (const chunk of createReadStream(path, { highWaterMark: 1024 * 1024, ...range })) {
-      hash.update(chunk as Buffer)
-      sizeBytes += (chunk as Buffer).length
-    }
+  for await (const chunk of readPart(path, part, 1024 * 1024)) {
+    hash.update(chunk)
+    sizeBytes += chunk.length
   }
   return { sizeBytes, sha256: hash.digest('hex') }
 }

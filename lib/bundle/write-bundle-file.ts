@@ -3,6 +3,7 @@ import { type FileHandle, open } from 'node:fs/promises'
 import { TaskError } from '../event/failure.ts'
 import type { LocatedPiece } from './bundle.ts'
 import { bundleLabel } from './bundle-file.ts'
+import { chunksOf } from './chunks-of.ts'
 import { layoutImage } from './iso9660.ts'
 import { manifestName, manifestText, type Piece } from './manifest.ts'
 import { writeWhole } from './write-whole.ts'
@@ -80,8 +81,6 @@ export async function writeBundle(
   return sizeBytes
 }
 
-const chunkBytes = 4 * 1024 * 1024
-
 async function copyPiece(
   piece: PieceSource,
   to: FileHandle,
@@ -92,18 +91,12 @@ async function copyPiece(
   const from = await open(piece.path)
   try {
     const hash = createHash('sha256')
-    const buffer = Buffer.allocUnsafe(Math.min(chunkBytes, Math.max(1, piece.sizeBytes)))
     let done = 0
-    while (done < piece.sizeBytes) {
-      signal?.throwIfAborted()
-      const wanted = Math.min(buffer.length, piece.sizeBytes - done)
-      const { bytesRead } = await from.read(buffer, 0, wanted, (piece.offset ?? 0) + done)
-      if (bytesRead === 0) break
-      const chunk = buffer.subarray(0, bytesRead)
+    for await (const chunk of chunksOf(from, piece.offset ?? 0, piece.sizeBytes, signal)) {
       hash.update(chunk)
       await writeAll(to, chunk, position + done)
-      done += bytesRead
-      report(bytesRead)
+      done += chunk.length
+      report(chunk.length)
     }
     refuseDamaged(piece, hash)
   } finally {

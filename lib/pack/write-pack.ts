@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { type FileHandle, open } from 'node:fs/promises'
+import { chunksOf } from '../bundle/chunks-of.ts'
 import type { Piece } from '../bundle/manifest.ts'
 import { manifestOfFile, type PieceSource, type WriteOptions, writeBundle } from '../bundle/write-bundle-file.ts'
 import { writeWhole } from '../bundle/write-whole.ts'
@@ -28,8 +29,6 @@ export type PackParts = {
   /** Vouches for the claims, where somebody does. */
   readonly sign?: (claimsText: string) => Signature
 }
-
-const chunkBytes = 4 * 1024 * 1024
 
 /**
  * Writes a pack, which has its name only once it is whole. Throws a TaskError for an executable that is no kedge, and for a
@@ -72,11 +71,11 @@ type Files = { readonly from: FileHandle; readonly elf: Elf; readonly to: FileHa
 async function writeAll(parts: PackParts, { from, elf, to }: Files, options: WriteOptions): Promise<Claims> {
   const { endBytes: executableBytes, architecture } = elf
   let end = 0
-  for await (const chunk of chunksOf(from, 0, executableBytes)) {
-    options.signal?.throwIfAborted()
+  for await (const chunk of chunksOf(from, 0, executableBytes, options.signal)) {
     await to.write(chunk, 0, chunk.length, end)
     end += chunk.length
   }
+  if (end < executableBytes) throw new RangeError(`the executable ends at ${end}, before ${executableBytes}`)
   const offset = Math.ceil((executableBytes + openingMagic.length + 8) / alignBytes) * alignBytes
   const { pieces } = parts
   const bundle = pieces && {
@@ -109,23 +108,10 @@ async function writeAll(parts: PackParts, { from, elf, to }: Files, options: Wri
   await to.write(opening, 0, opening.length, executableBytes)
 
   const hash = createHash('sha256')
-  for await (const chunk of chunksOf(to, 0, contentBytes)) {
-    options.signal?.throwIfAborted()
-    hash.update(chunk)
-  }
+  for await (const chunk of chunksOf(to, 0, contentBytes, options.signal)) hash.update(chunk)
   const claims = claimsOf(hash.digest('hex'))
   const [text, signature] = tailOf(claims)
   const tail = Buffer.concat([text, signature, closingOf(text, signature)])
   await to.write(tail, 0, tail.length, contentBytes)
   return claims
-}
-
-async function* chunksOf(file: FileHandle, from: number, to: number): AsyncGenerator<Buffer> {
-  const buffer = Buffer.allocUnsafe(chunkBytes)
-  for (let at = from; at < to; ) {
-    const { bytesRead } = await file.read(buffer, 0, Math.min(chunkBytes, to - at), at)
-    if (bytesRead === 0) throw new RangeError(`the file ends at ${at}, before ${to}`)
-    yield buffer.subarray(0, bytesRead)
-    at += bytesRead
-  }
 }
