@@ -12,16 +12,17 @@ export type Selection = {
   readonly only?: boolean
 }
 
-/** Whether a selection names an instance itself; the others are there because it needs them. */
-export function namedBy({ tasks, on }: Selection): (instance: Instance) => boolean {
+/** Those that a selection names itself; the others are in its plan because these need them. */
+export const namedInstances = ({ instances }: Plan, { tasks, on }: Selection): ReadonlySet<InstanceId> => {
   const names = new Set(tasks)
-  return ({ task, node }) => (names.has('all') || names.has(task)) && (!on?.length || on.includes(node))
+  const isNamed = ({ task, node }: Instance) =>
+    (names.has('all') || names.has(task)) && (!on?.length || on.includes(node))
+  return new Set(instances.filter(isNamed).map(({ id }) => id))
 }
 
 /** The part of a plan that a command asks for. Empty when nothing matches. */
 export function selectInstances(plan: Plan, selection: Selection): Plan {
   const byId = new Map(plan.instances.map((instance) => [instance.id, instance]))
-  const isNamed = namedBy(selection)
 
   const wanted = new Set<InstanceId>()
   const want = (id: InstanceId) => {
@@ -29,7 +30,7 @@ export function selectInstances(plan: Plan, selection: Selection): Plan {
     wanted.add(id)
     if (!selection.only) byId.get(id)?.waitsFor.forEach(want)
   }
-  for (const instance of plan.instances) if (isNamed(instance)) want(instance.id)
+  for (const id of namedInstances(plan, selection)) want(id)
   for (const instance of plan.instances) if (selection.skip?.includes(instance.task)) wanted.delete(instance.id)
 
   // Instances stand after their needs, so what a left-out instance waited for is known when its dependents come up.

@@ -1,12 +1,12 @@
 import { cleanLine } from './clean-line.ts'
-import { listNames } from './list-names.ts'
+import { listNodes } from './node-list.ts'
 import type { Graph } from './task-graph.ts'
 
 /** For Mermaid, as in a Markdown file. Where it runs stands below a name; nothing in a text is anything but text. */
 export function graphMermaid({ nodes }: Graph): string {
   const names = new Map(nodes.map(({ id }, index) => [id, `n${index}`]))
   const boxes = nodes.map(({ id, on }) => {
-    const label = [id, ...(on.length > 0 ? [listNames(on, 6)] : [])].map(asText).join('<br/>')
+    const label = [id, ...(on.length > 0 ? [listNodes(on.map((node) => ({ node })))] : [])].map(asText).join('<br/>')
     return `  ${names.get(id)}["${label}"]\n`
   })
   const arrows = nodes.flatMap(({ id, waitsFor }) =>

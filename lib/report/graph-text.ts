@@ -1,7 +1,7 @@
 import { cleanLine } from './clean-line.ts'
 import { drawRails } from './draw-rails.ts'
 import { cut, padEnd, padStart, widthOf } from './fit.ts'
-import { listNames } from './list-names.ts'
+import { listNodes } from './node-list.ts'
 import { style } from './style.ts'
 import { type Graph, type GraphNode, layersOf, withoutImplied } from './task-graph.ts'
 
@@ -49,11 +49,12 @@ export function graphText(graph: Graph, options: GraphTextOptions = {}): string 
 function whereText(on: readonly string[], all: readonly string[], room: number | undefined): string {
   if (all.length > 2 && on.length === all.length && on.every((node) => all.includes(node)))
     return `all ${all.length} nodes`
-  if (room === undefined) return listNames(on, on.length)
+  const nodes = on.map((node) => ({ node }))
+  if (room === undefined) return listNodes(nodes, on.length)
   // A name and what parts it from the next takes three columns at least.
-  for (let shown = Math.min(on.length, Math.ceil(room / 3)); shown > 1; shown--) {
-    const text = listNames(on, shown)
+  for (let shown = Math.min(on.length, Math.ceil(room / 3)); shown > 0; shown--) {
+    const text = listNodes(nodes, shown)
     if (widthOf(text) <= room) return text
   }
-  return on.length === 1 ? cut(cleanLine(on[0] ?? ''), room) : cut(`${on.length} nodes`, room)
+  return cut(on.length === 1 ? cleanLine(on[0] ?? '') : `${on.length} nodes`, room)
 }

@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from 'commander'
 import type { Plan } from '../../plan/plan.ts'
-import { selectInstances } from '../../plan/select-instances.ts'
+import { namedInstances, selectInstances } from '../../plan/select-instances.ts'
 import { shellWord } from '../../report/shell-word.ts'
 import type { Command, GlobalOptions } from '../command.ts'
 import { CliError, exitCodeOf, exitCodes } from '../exit-codes.ts'
@@ -47,7 +47,7 @@ export default {
         alike: again(options, ['skip', 'only']).join(' '),
         ...(options.jobs === undefined ? {} : { jobs: options.jobs }),
         dryRun: options.dryRun ?? false,
-        force: options.force ?? false,
+        force: options.force ? namedInstances(plan, { tasks: words, ...options }) : false,
         keepGoing: options.keepGoing ?? false,
         json: options.json ?? false,
       })
