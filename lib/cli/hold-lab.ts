@@ -100,9 +100,11 @@ export async function holdLab(
 }
 
 /** What was brought to done, and not removed since, is expected to be looked at only. */
-function forecastOf({ instances }: Plan, journal: Journal, { dryRun, force }: Partial<Limits>): Forecast | undefined {
+function forecastOf({ instances }: Plan, journal: Journal, limits: Partial<Limits>): Forecast | undefined {
+  const { dryRun, force = false } = limits
   const ends = journal.lastEnds()
-  const isToRun = (id: InstanceId) => !dryRun && (force === true || ends.get(id)?.type !== 'task-finished')
+  const isForced = (id: InstanceId) => (typeof force === 'boolean' ? force : force.has(id))
+  const isToRun = (id: InstanceId) => !dryRun && (isForced(id) || ends.get(id)?.type !== 'task-finished')
   return foresee(instances, journal.pastTimes(), isToRun)
 }
 
