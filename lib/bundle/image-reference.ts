@@ -22,6 +22,18 @@ export function parseImageReference(name: string): ImageReference | undefined {
   return { registry, repository, ...(named ? { tag: named } : {}), ...(digest ? { digest } : {}) }
 }
 
+/** The same image has one full name, however people write it; what is no image's name is left as it is. */
+export function fullName(name: string): string {
+  const { tag, digest } = parseImageReference(name) ?? {}
+  return `${repositoryOf(name)}${tag ? `:${tag}` : ''}${digest ? `@${digest}` : ''}`
+}
+
+/** The registry and the repository of a full name. */
+export function repositoryOf(name: string): string {
+  const reference = parseImageReference(name)
+  return reference ? `${reference.registry}/${reference.repository}` : name
+}
+
 /** Registries that others stand in for: `docker.io` to `host:port/prefix`, with `http://` before it for one without TLS. */
 export type Registries = Readonly<Record<string, string>>
 

@@ -1,7 +1,7 @@
 import { parseDocuments } from '../topology/parse-documents.ts'
 import type { Node, Topology } from '../topology/topology.ts'
 import { fits, type LocatedPiece } from './bundle.ts'
-import { parseImageReference } from './image-reference.ts'
+import { fullName, repositoryOf } from './image-reference.ts'
 import { readAsset } from './read-asset.ts'
 import type { Fault } from './verify-bundle.ts'
 import type { Wanted } from './wanted.ts'
@@ -49,11 +49,6 @@ const isExact = ({ kind, name, anyKind }: Wanted) =>
 function isNamed(name: string, { name: wanted, anyTag, instead = [] }: Wanted): boolean {
   if (name === wanted || instead.includes(name)) return true
   return anyTag === true && [wanted, ...instead].some((each) => repositoryOf(each) === repositoryOf(name))
-}
-
-function repositoryOf(name: string): string {
-  const { registry, repository } = parseImageReference(name) ?? {}
-  return `${registry}/${repository}`
 }
 
 function whyMissing({ task }: Wanted, candidates: readonly LocatedPiece[], without: readonly string[]): string {
@@ -105,9 +100,4 @@ export function imagesIn(manifest: string): readonly string[] {
   }
   walk(documents.values)
   return [...names]
-}
-
-function fullName(name: string): string {
-  const { registry, repository, tag, digest } = parseImageReference(name) ?? {}
-  return registry ? `${registry}/${repository}${tag ? `:${tag}` : ''}${digest ? `@${digest}` : ''}` : name
 }

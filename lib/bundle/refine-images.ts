@@ -2,7 +2,7 @@ import { chmodSync, copyFileSync, rmSync } from 'node:fs'
 import { toFailure } from '../host/to-failure.ts'
 import type { LocatedPiece } from './bundle.ts'
 import type { Means } from './fetchers.ts'
-import { parseImageReference } from './image-reference.ts'
+import { parseImageReference, repositoryOf } from './image-reference.ts'
 import { imagesIn } from './lacking.ts'
 import { readAsset } from './read-asset.ts'
 import { k3sImageList } from './sources.ts'
@@ -33,11 +33,6 @@ function renamed(wanted: Wanted, name: string): Wanted {
   if (name === wanted.name) return wanted
   const { tag, digest } = parseImageReference(name) ?? {}
   return { ...wanted, name, version: tag?.replace(/^v/, '') ?? digest ?? wanted.version }
-}
-
-function repositoryOf(name: string): string {
-  const { registry, repository } = parseImageReference(name) ?? {}
-  return `${registry}/${repository}`
 }
 
 /** Asks kubeadm, if it runs on this machine, the pod network's manifest, and what K3s publishes beside its program. */

@@ -3,7 +3,7 @@ import type { Topology } from '../topology/topology.ts'
 import { architectureIn, archiveNames } from './architecture-in.ts'
 import { type LocatedPiece, piecesAt } from './bundle.ts'
 import { damagedPieces, type ReadOptions } from './damaged-pieces.ts'
-import { parseImageReference } from './image-reference.ts'
+import { fullName } from './image-reference.ts'
 import { lacking } from './lacking.ts'
 import type { Piece } from './manifest.ts'
 import type { Wanted } from './wanted.ts'
@@ -75,9 +75,4 @@ function mislabelled(piece: LocatedPiece): readonly Fault[] {
   const names = archiveNames(path, within)
   if (names.length === 0 || names.some((each) => fullName(each) === fullName(name))) return []
   return [{ ...about('name', piece), message: `the archive holds ${names.join(', ')}, and would be imported as that` }]
-}
-
-function fullName(name: string): string {
-  const { registry, repository, tag, digest } = parseImageReference(name) ?? {}
-  return [registry, repository, tag, digest].join(' ')
 }
