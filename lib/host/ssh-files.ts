@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import { stat } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { Readable } from 'node:stream'
@@ -120,7 +120,7 @@ type Receipt = {
  * kill never takes the old file's place. Prints the sum where it is not the expected one.
  */
 function receive(path: string, { mode, bytes, sha256, forSecret = false }: Receipt): string {
-  const aside = `${dirname(path)}/.kedge-${randomBytes(6).toString('hex')}`
+  const asides = `${dirname(path)}/.kedge-${createHash('sha256').update(path).digest('hex').slice(0, 6)}-`
   // tee feeds the sum while the file is written, so that nothing is read twice.
   const take =
     sha256 === undefined
@@ -129,8 +129,10 @@ function receive(path: string, { mode, bytes, sha256, forSecret = false }: Recei
   const compare = sha256 === undefined ? '' : `if [ "$sum" != ${quote(sha256)} ]; then echo "$sum"; exit; fi`
   return [
     'set -e -o pipefail',
-    `path=${quote(path)} aside=${quote(aside)}`,
+    `path=${quote(path)} asides=${quote(asides)} aside=${quote(asides)}$$`,
     `${forSecret ? '(umask 077; ' : ''}mkdir -p -- ${quote(dirname(path))}${forSecret ? ')' : ''}`,
+    // A shell that is killed on a busy machine has had no time to remove its own; its number is in the name.
+    'for each in "$asides"*; do [ -e "/proc/${each##*-}" ] || rm -f -- "$each"; done',
     `trap 'rm -f -- "$aside"' EXIT`,
     'umask 077',
     // Made by the shell itself: a child that is just starting when all is stopped would make it after the trap has removed it.

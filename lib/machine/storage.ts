@@ -35,7 +35,7 @@ export const isBundleImage = (name: string): boolean => /^bundle-[0-9a-f]{16}\.i
  * snapshots among it), the bundle's disk, and what a killed run had not finished. Anything else there is somebody else's.
  */
 export function isMadeByKedge(name: string, nodes: ReadonlySet<string>): boolean {
-  if (isBundleImage(name) || /^(incoming|\.kedge-[0-9a-f]{12})$/.test(name)) return true
+  if (isBundleImage(name) || /^(incoming|\.kedge-[0-9a-f]{6}(?:[0-9a-f]{6}|-\d+))$/.test(name)) return true
   const dot = name.indexOf('.')
   return dot > 0 && nodes.has(name.slice(0, dot))
 }

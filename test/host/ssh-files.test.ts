@@ -1,10 +1,33 @@
 import { expect, test } from 'bun:test'
 import { spawn } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Child } from '../../lib/host/child.ts'
 import { createSshFiles } from '../../lib/host/ssh-files.ts'
+
+const run = ({ script }: { readonly script: string }, env = process.env) =>
+  spawn('bash', ['-c', script], { env }) as unknown as Child
+const binding = { signal: new AbortController().signal, onOutput: () => {} }
+
+test('what a killed shell had half-written of the same file goes, and nothing else does', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'kedge-ssh-files-'))
+  try {
+    const begin = (file: string) =>
+      `.kedge-${new Bun.CryptoHasher('sha256').update(join(folder, file)).digest('hex').slice(0, 6)}-`
+    const living = spawn('sleep', ['60'])
+    const dead = spawn('true')
+    await new Promise((ended) => dead.once('exit', ended))
+    const others = [`${begin('file')}${living.pid}`, `${begin('other')}${dead.pid}`, begin('file').slice(0, -1)]
+    for (const name of [`${begin('file')}${dead.pid}`, ...others]) writeFileSync(join(folder, name), 'half')
+    await createSshFiles('node', run, binding).write(join(folder, 'file'), 'whole')
+    living.kill()
+    expect(readdirSync(folder).sort()).toEqual([...others, 'file'].sort())
+    expect(readFileSync(join(folder, 'file'), 'utf8')).toBe('whole')
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+})
 
 test('a file is whole and on disk before it takes the old one’s place', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'kedge-ssh-files-'))
@@ -14,10 +37,7 @@ test('a file is whole and on disk before it takes the old one’s place', async 
     // What is there at the moment of the flush.
     writeFileSync(join(folder, 'sync'), `#!/bin/sh\ncat -- ${path} "$2" > ${seen}\n`, { mode: 0o755 })
     const env = { PATH: `${folder}:/usr/bin:/bin` }
-    const files = createSshFiles('node', ({ script }) => spawn('bash', ['-c', script], { env }) as unknown as Child, {
-      signal: new AbortController().signal,
-      onOutput: () => {},
-    })
+    const files = createSshFiles('node', (command) => run(command, env), binding)
     await files.write(path, '+new')
     expect(readFileSync(seen, 'utf8')).toBe('old+new')
     expect(readFileSync(path, 'utf8')).toBe('+new')
