@@ -44,6 +44,10 @@ export const damagedBundle = (message: string) =>
     cure: 'make the bundle again, or point `bundle:` at a whole one',
   })
 
+/** What pieces take in a bundle, where content that several share lies once. */
+export const storedBytes = (pieces: readonly Pick<Piece, 'sha256' | 'sizeBytes'>[]): number =>
+  new Map(pieces.map(({ sha256, sizeBytes }) => [sha256, sizeBytes])).values().reduce((sum, size) => sum + size, 0)
+
 /** The text of a manifest of these pieces, in the order given; the same pieces give the same text. */
 export function manifestText(pieces: readonly Piece[]): string {
   const entries = pieces.map(

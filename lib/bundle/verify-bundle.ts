@@ -5,7 +5,7 @@ import { type LocatedPiece, piecesAt } from './bundle.ts'
 import { damagedPieces, type ReadOptions } from './damaged-pieces.ts'
 import { fullName } from './image-reference.ts'
 import { lacking } from './lacking.ts'
-import type { Piece } from './manifest.ts'
+import { type Piece, storedBytes } from './manifest.ts'
 import type { Wanted } from './wanted.ts'
 
 /** What is wrong with a bundle for a lab. */
@@ -41,12 +41,11 @@ export async function verifyBundle(
   const pieces = piecesAt(place, (error, piece) => absent.push({ ...about('damaged', piece), message: error.message }))
   const damaged = new Set<LocatedPiece>(await damagedPieces(pieces, options))
   const whole = pieces.filter((piece) => !damaged.has(piece))
-  const stored = new Map(pieces.map(({ sha256, sizeBytes }) => [sha256, sizeBytes]))
   // A piece that is there and damaged is not missing besides.
   const gone = new Set([...absent.map(({ name }) => name), ...[...damaged].map(({ name }) => name)])
   return {
     pieces: pieces.length,
-    sizeBytes: [...stored.values()].reduce((sum, size) => sum + size, 0),
+    sizeBytes: storedBytes(pieces),
     faults: [
       ...lacking(wanted, whole, topology).filter(({ name }) => !gone.has(name)),
       ...absent,

@@ -1,4 +1,5 @@
 import type { Gathered } from '../bundle/gather-pieces.ts'
+import { storedBytes } from '../bundle/manifest.ts'
 import type { PlannedPiece } from '../bundle/plan-bundle.ts'
 import { cleanLine } from '../report/clean-line.ts'
 import { formatSeconds } from '../report/duration.ts'
@@ -7,13 +8,10 @@ import { table } from '../report/table.ts'
 
 /** What `kedge bundle create` made. */
 export function createdText(bundle: string, { pieces, fetched }: Gathered, seconds: number): string {
-  const total = sizeOf(pieces)
-  const came = fetched.length > 0 ? `, ${formatBytes(sizeOf(fetched))} of it fetched` : ''
+  const total = storedBytes(pieces)
+  const came = fetched.length > 0 ? `, ${formatBytes(storedBytes(fetched))} of it fetched` : ''
   return `${bundle}: ${count(pieces.length, 'piece')}, ${formatBytes(total)}${came}, in ${formatSeconds(seconds)}\n`
 }
-
-const sizeOf = (pieces: readonly { readonly sizeBytes: number; readonly sha256: string }[]) =>
-  [...new Map(pieces.map((piece) => [piece.sha256, piece.sizeBytes])).values()].reduce((sum, size) => sum + size, 0)
 
 /** What could not be had, and why. */
 export function failuresText(failures: Gathered['failures'], wanted: number): string {

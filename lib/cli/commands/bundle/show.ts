@@ -1,4 +1,5 @@
 import { piecesAt } from '../../../bundle/bundle.ts'
+import { storedBytes } from '../../../bundle/manifest.ts'
 import { cleanLine } from '../../../report/clean-line.ts'
 import { printableJson } from '../../../report/json.ts'
 import { formatBytes } from '../../../report/size.ts'
@@ -22,8 +23,7 @@ export default {
     const path = pathOf(place)
     const absent: string[] = []
     const pieces = piecesAt(place, ({ message }) => absent.push(message))
-    const stored = new Map(pieces.map(({ sha256, sizeBytes }) => [sha256, sizeBytes]))
-    const sizeBytes = [...stored.values()].reduce((sum, size) => sum + size, 0)
+    const sizeBytes = storedBytes(pieces)
     if (options.json) {
       const entries = pieces.map(({ bundleFile: _, ...piece }) => piece)
       terminal.write(`${printableJson({ bundle: path, sizeBytes, pieces: entries, absent }, undefined, 2)}\n`)
