@@ -1,6 +1,7 @@
 import type { LogExcerpt } from '../event/log-excerpts.ts'
 import { type Comparison, compareMeasures } from './compare-measures.ts'
 import type { InstanceRecord, RunRecord } from './fold-run.ts'
+import { reportHtml } from './html/report-html.ts'
 import { type Measures, measureRun, type RunFacts } from './measure-run.ts'
 import { reportCsv } from './report-csv.ts'
 import { reportJson } from './report-json.ts'
@@ -26,6 +27,7 @@ export const reportFormats = {
   json: reportJson,
   csv: reportCsv,
   junit: reportJunit,
+  html: reportHtml,
 } as const satisfies Record<string, (report: Report) => string>
 
 export type ReportFormat = keyof typeof reportFormats
