@@ -39,6 +39,9 @@ export function failureText(group: FailureGroup, options: FailureTextOptions, pa
   // Never broken: these are for copying.
   const copied = (label: string, texts: readonly string[]) =>
     texts.map((text, at) => `  ${(at === 0 ? label : '').padEnd(9)}  ${paint.cyan(text)}`)
+  const cures = (failure.cure === undefined ? curesOfKind(failure, first) : [failure.cure]).map((text) =>
+    asTypedHere(cleanLine(text), kedge),
+  )
   return [
     ...wrap(`${where}: ${cleanLine(failure.message)}${tries}`, width).map(paint.red),
     ...part(isOne ? 'node' : 'nodes', [`${listNodes(instances, 12)}${elsewhere(failure)}`]),
@@ -49,7 +52,9 @@ export function failureText(group: FailureGroup, options: FailureTextOptions, pa
       (failure.lastLines ?? []).map((line) => cleanLine(lastVersion(line))),
     ),
     ...part('cause', [failure.cause && cleanLine(failure.cause)]),
-    ...part('cure', [asTypedHere(cleanLine(failure.cure ?? cureOfKind(failure, first)), kedge)]),
+    ...cures.flatMap((text, at) =>
+      text.startsWith(`${kedge} `) ? copied(at === 0 ? 'cure' : '', [text]) : part(at === 0 ? 'cure' : '', [text]),
+    ),
     ...part('held back', heldBackTexts(heldBack)),
     ...copied('log', log === undefined ? [] : [`${cleanLine(log)}/${cleanLine(first.id)}.log`]),
     ...copied('next', nextCommands(first, instances, options)),
@@ -60,22 +65,22 @@ export function failureText(group: FailureGroup, options: FailureTextOptions, pa
 const elsewhere = ({ host }: Failure): string => (host === undefined ? '' : `; what failed ran on ${cleanLine(host)}`)
 
 /** Every failure has something to do about it, also one that nobody knows. */
-function cureOfKind({ kind, host }: Failure, { task, node }: InstanceRecord): string {
+function curesOfKind({ kind, host }: Failure, { task, node }: InstanceRecord): readonly string[] {
   const machine = host ?? node
   switch (kind) {
     case 'unreachable':
-      return machine === 'hypervisor' ? 'kedge doctor' : `kedge doctor --on ${machine}`
+      return [machine === 'hypervisor' ? 'kedge doctor' : `kedge doctor --on ${shellWord(machine)}`]
     case 'timeout':
-      return `if it only takes longer here, give it time in the lab file: \`tasks: { ${task}: { timeout: 1h } }\``
+      return ['if it only takes longer here, write in the lab file:', `tasks: { ${task}: { timeout: 1h } }`]
     case 'bundle':
-      return 'kedge bundle verify names all that is missing or damaged'
+      return ['kedge bundle verify']
     case 'bug':
-      return 'a fault in kedge or in an own task; the log says where it was'
+      return ['a fault in kedge or in an own task; the log says where it was']
     case 'untrusted':
     case 'command':
     case 'still-pending':
     case 'refused':
-      return 'not known; mend what the output or the log names, then run it again'
+      return ['not known; mend what the output or the log names, then run it again']
     default:
       return kind satisfies never
   }

@@ -7,7 +7,7 @@ import { type PlainOptions, plainReporter } from '../../lib/report/plain.ts'
 import { report, reportFormats } from '../../lib/report/report.ts'
 import { summary } from '../../lib/report/summary.ts'
 import { expectGolden } from './expect-golden.ts'
-import { changed, factsOf, joinRefused, lab, unreachable } from './sample-labs.ts'
+import { changed, factsOf, initTimedOut, joinRefused, lab, noVm, unreachable } from './sample-labs.ts'
 import { simulateRun } from './simulated-run.ts'
 
 const reference = lab(2)
@@ -45,6 +45,20 @@ const manyFailedRun = simulateRun(
       : undefined
   }),
 )
+const heldBackRun = simulateRun(
+  changed(lab(5), ({ id }) => (id === 'init-cluster@master' ? { ends: initTimedOut } : undefined)),
+)
+const oneCauseRun = simulateRun(
+  changed(lab(200), ({ id }) => {
+    const number = Number(id.split('@edge-')[1])
+    return id.startsWith('join-edge') && [17, 18, 19, 20, 104, 171].includes(number)
+      ? { ends: joinRefused(`edge-${number}`, `192.168.24.${number}`) }
+      : undefined
+  }),
+)
+const elsewhereRun = simulateRun(
+  changed(reference, ({ id }) => (id === 'create-vms@edge-1' ? { ends: noVm } : undefined)),
+)
 const interruptedRun = simulateRun(reference, { interruptedAfter: 60 })
 const killedRun = okRun.slice(0, 40)
 
@@ -67,16 +81,21 @@ const plainCases: [string, readonly Event[], PlainOptions][] = [
 ]
 test.each(plainCases)('%s', (name, events, options) => expectGolden(name, plain(events, options)))
 
+const logs = '.kedge/paper/runs/r-0007'
 const summaryCases: [string, readonly Event[], Parameters<typeof summary>[1]][] = [
   ['summary-ok.txt', okRun, {}],
-  ['summary-again.txt', againRun, {}],
+  ['summary-again.txt', againRun, { log: logs }],
   ['summary-dry-run.txt', dryRun, {}],
-  ['summary-failed.txt', failedRun, { log: '.kedge/paper/journal.sqlite' }],
-  ['summary-failed-80-columns.txt', failedRun, { width: 80, kedge: 'kedge -c labs/paper.yaml' }],
+  ['summary-failed.txt', failedRun, { log: logs }],
+  ['summary-failed-80-columns.txt', failedRun, { width: 80, kedge: './kedge -c labs/paper.yaml', log: logs }],
   ['summary-failed-40-columns.txt', failedRun, { width: 40 }],
-  ['summary-many-failed.txt', manyFailedRun, { width: 100, log: '.kedge/paper/journal.sqlite' }],
+  ['summary-failed-skip.txt', failedRun, { width: 80, wanted: 'all --skip verify', alike: '--skip verify' }],
+  ['summary-failed-elsewhere.txt', elsewhereRun, { width: 80, log: logs }],
+  ['summary-holds-back-12.txt', heldBackRun, { width: 80, log: logs }],
+  ['summary-one-cause-on-6-of-200.txt', oneCauseRun, { width: 80, log: logs }],
+  ['summary-many-failed.txt', manyFailedRun, { width: 100, log: logs }],
   ['summary-many-failed-quiet.txt', manyFailedRun, { width: 100, quiet: true }],
-  ['summary-interrupted.txt', interruptedRun, { wanted: 'join-edge', log: '.kedge/paper/journal.sqlite' }],
+  ['summary-interrupted.txt', interruptedRun, { wanted: 'join-edge', log: logs }],
   ['summary-killed.txt', killedRun, {}],
 ]
 test.each(summaryCases)('%s', (name, events, options) => expectGolden(name, summary(foldRun(events), options)))

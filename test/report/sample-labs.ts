@@ -82,3 +82,20 @@ export const unreachable = (address: string): Failure => ({
   kind: 'unreachable',
   message: `no answer from ${address}:22 within 30 s`,
 })
+
+export const initTimedOut: Failure = {
+  kind: 'timeout',
+  message: '“kubeadm init --config /etc/kubernetes/kedge.yaml” took longer than it may',
+  command: 'kubeadm init --config /etc/kubernetes/kedge.yaml',
+  lastLines: ['[kubelet-check] Initial timeout of 40s passed.', '[wait-control-plane] Waiting for the kubelet'],
+}
+
+/** Of a task that has its work done on another machine than its instance's node. */
+export const noVm: Failure = {
+  kind: 'command',
+  message: '“virsh start paper-edge-1” ended with exit code 1',
+  host: 'hypervisor',
+  command: 'virsh start paper-edge-1',
+  exitCode: 1,
+  lastLines: ['error: Failed to start domain', 'error: internal error: process exited while connecting to monitor'],
+}
