@@ -16,7 +16,8 @@ export function architectureIn(path: string, kind: Piece['kind'], within: TarRan
   return kind === 'image' ? archiveArchitecture(path, members) : packagesArchitecture(members)
 }
 
-const elfMachines: Readonly<Record<number, Found>> = { 62: 'amd64', 183: 'arm64' }
+/** Machines as ELF headers number them. */
+export const elfMachines: Readonly<Record<number, Architecture>> = { 62: 'amd64', 183: 'arm64' }
 
 /** By the ELF header; a script, which fits any machine, is `unknown`. */
 function programArchitecture(path: string, { offset }: TarRange): Found {
