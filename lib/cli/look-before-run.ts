@@ -1,33 +1,27 @@
 import { quickLook } from '../doctor/quick-look.ts'
-import type { Plan } from '../plan/plan.ts'
+import type { Instance } from '../plan/plan.ts'
 import { cleanLine } from '../report/clean-line.ts'
 import { style } from '../report/style.ts'
-import { builtInTasks } from './built-in-tasks.ts'
 import { type GlobalOptions, type Terminal, wantsColor } from './command.ts'
 import { exitCodeOfExamination, groupLines } from './examination-text.ts'
 import type { ExitCode } from './exit-codes.ts'
-import type { Lab } from './lab.ts'
 import type { Session } from './session.ts'
 
 /**
  * The cheap ones of doctor's looks, before a run touches anything: what is amiss is a line, what cannot go well ends the run
- * with the code that this returns.
+ * with the code that this returns. `instances` are those of kedge's own tasks.
  */
 export async function lookBeforeRun(
   terminal: Terminal,
-  lab: Lab,
   { surroundings }: Session,
-  { instances }: Plan,
+  instances: readonly Instance[],
   options: GlobalOptions,
 ): Promise<ExitCode | undefined> {
-  const builtIn = builtInTasks(lab)
-  const own = instances.filter(({ task }) => builtIn.has(task))
-  if (own.length === 0) return undefined
   const groups = await quickLook({
     ...surroundings,
     signal: terminal.signal,
-    nodes: new Set(own.map(({ node }) => node)),
-    tasks: new Set(own.map(({ task }) => task)),
+    nodes: new Set(instances.map(({ node }) => node)),
+    tasks: new Set(instances.map(({ task }) => task)),
   })
   const failed = groups.flatMap(({ host, findings }) => {
     const failures = findings.filter(({ state }) => state === 'fail')

@@ -10,23 +10,22 @@ const manySeconds = 5
 
 export const clock: Area<MachineView> = {
   script: () => 'timedatectl show --property=NTPSynchronized --value',
-  judge: (said, { offset, node }) => clockFinding(said, node.name, offset),
+  judge: (said, { offset, node }) =>
+    clockFinding(said, `kedge ssh ${node.name} -- sudo date -s @$(date +%s)`, node.name, offset),
 }
 
-/** `said` is systemd's word on whether anything keeps the clock: `yes`, `no`, or nothing where it does not know. */
-export function clockFinding(said: string, host: string, offset?: ClockOffset): Finding {
+/**
+ * `said` is systemd's word on whether anything keeps the clock: `yes`, `no`, or nothing where it does not know. `setClock` is
+ * what to type to set it by this machine's.
+ */
+export function clockFinding(said: string, setClock: string, host: string, offset?: ClockOffset): Finding {
   const what = 'clock'
   const off = offset && Math.abs(offset.seconds) - offset.error
   const kept = said === 'yes' ? 'kept by NTP' : said === 'no' ? 'not kept by NTP' : 'not known whether NTP keeps it'
   const figure = [...(offset ? [`${offsetInWords(offset)} to this machine`] : []), kept].join(', ')
   if (off !== undefined && off > mostSeconds)
-    return fail(what, figure, `on ${host}: timedatectl set-ntp true; or by hand: date -s @$(date +%s) of this machine`)
-  if (off !== undefined && off > manySeconds)
-    return warn(
-      what,
-      figure,
-      `set it on ${host}: timedatectl set-ntp true; certificates and tokens begin and end by it`,
-    )
+    return fail(what, figure, `${setClock}; and timedatectl set-ntp true there`)
+  if (off !== undefined && off > manySeconds) return warn(what, figure, setClock)
   if (said !== 'no') return ok(what, figure)
   return warn(
     what,

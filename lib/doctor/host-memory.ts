@@ -16,11 +16,12 @@ export const hostMemory: Area<HypervisorView> = {
   }) => `sed -n 's/^\\(MemTotal\\|MemAvailable\\|SwapFree\\): *\\([0-9]*\\) kB/\\1 \\2/p' /proc/meminfo
 timeout 20 virsh -q -c ${quote(libvirtUri(topology.hypervisor.uri))} list --name | sed 's/^/running /'`,
 
-  judge(said, { topology }) {
+  judge(said, view) {
+    const { topology } = view
     const what = 'memory'
     const bytes = (key: string) => Number(new RegExp(`^${key} (\\d+)$`, 'm').exec(said)?.[1] ?? Number.NaN) * 1024
     const running = new Set([...said.matchAll(/^running (.+)$/gm)].map(([, name]) => name))
-    const stopped = vmsOf(topology).filter(({ name }) => !running.has(libvirtName(topology.lab, name)))
+    const stopped = vmsOf(view).filter(({ name }) => !running.has(libvirtName(topology.lab, name)))
     const needed = stopped.reduce((sum, { machine }) => sum + machine.memoryMiB * 2 ** 20, 0)
     const available = bytes('MemAvailable')
     if (!available) return warn(what, 'not known', 'see free -m on the hypervisor')

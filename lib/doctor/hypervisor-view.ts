@@ -7,11 +7,15 @@ export type HypervisorView = {
   readonly topology: Topology
   /** Where it is another machine than this one: its clock against this one's. */
   readonly offset?: ClockOffset
+  /** Names of the VMs that it is about, where it is not about all. */
+  readonly vms?: ReadonlySet<string>
   /** What the lab's bundle holds, where there is one. */
   readonly pieces?: readonly LocatedPiece[]
 }
 
 type VirtualNode = Node & { readonly machine: Extract<Machine, { readonly kind: 'vm' }> }
 
-export const vmsOf = ({ nodes }: Topology): readonly VirtualNode[] =>
-  nodes.filter((node): node is VirtualNode => node.machine.kind === 'vm')
+export const vmsOf = ({ topology, vms }: HypervisorView): readonly VirtualNode[] =>
+  topology.nodes
+    .filter((node): node is VirtualNode => node.machine.kind === 'vm')
+    .filter(({ name }) => vms?.has(name) ?? true)

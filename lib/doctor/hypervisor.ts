@@ -24,7 +24,10 @@ export const hypervisorAreas: Areas<HypervisorView> = {
   storage,
   clock: {
     script: () => 'timedatectl show --property=NTPSynchronized --value',
-    judge: (said, { offset }) => clockFinding(said, 'the hypervisor', offset),
+    judge: (said, { offset, topology: { hypervisor } }) => {
+      const { user, host } = hypervisorTarget(hypervisor.uri) ?? {}
+      return clockFinding(said, `ssh ${user}@${host} sudo date -s @$(date +%s)`, 'the hypervisor', offset)
+    },
   },
 }
 

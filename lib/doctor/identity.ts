@@ -21,11 +21,11 @@ const cureOn = (nodes: readonly string[]): string =>
  * and one machine for KubeEdge. The first of each set may keep its own.
  */
 export function compareMachineIds(ids: ReadonlyMap<string, string>): Finding {
-  const what = 'machine-ids differ'
+  const what = 'machine-ids'
   const nodesOf = new Map<string, string[]>()
   for (const [node, id] of ids) nodesOf.set(id, [...(nodesOf.get(id) ?? []), node])
   const same = [...nodesOf].filter(([, nodes]) => nodes.length > 1)
-  if (same.length === 0) return ok(what, `of ${ids.size} machines`)
+  if (same.length === 0) return ok(what, `each of ${ids.size} machines has its own`)
   return fail(
     what,
     same.map(([id, nodes]) => `${nodes.join(' and ')} have the same one (${id})`).join('; '),

@@ -57,7 +57,7 @@ async function lookBeforeVms({
     const { stdout } = await host.$({ quiet: true })`LC_ALL=C virsh -q -c ${uri} list --all --name 2>/dev/null || true`
     const defined = new Set(stdout.split('\n'))
     if (vms.every(({ name }) => defined.has(libvirtName(topology.lab, name)))) return []
-    const view = { topology }
+    const view = { topology, vms: new Set(vms.map(({ name }) => name)) }
     return judge(await ask(host, beforeVms, view), beforeVms, view)
   }, [])
 }

@@ -22,7 +22,8 @@ echo "at $at"; echo "user $(id -un)"
 cd ${quote(topology.hypervisor.storage)} && ls | sed "s|^|there $PWD/|"
 cd ${quote(labFolder(topology))} && ls | sed "s|^|there $PWD/|"`,
 
-  judge(said, { topology, pieces }) {
+  judge(said, view) {
+    const { topology, pieces } = view
     const what = 'storage'
     const line = (key: string) => new RegExp(`^${key} (.*)$`, 'm').exec(said)?.[1] ?? ''
     const there = new Set([...said.matchAll(/^there (.+)$/gm)].map(([, path]) => path))
@@ -35,7 +36,7 @@ cd ${quote(labFolder(topology))} && ls | sed "s|^|there $PWD/|"`,
         `${line('user')} may not write in ${line('at')}`,
         `run kedge as root, or make ${folder} a folder of ${line('user')}’s that qemu may enter (hypervisor.storage)`,
       )
-    const added = vmsOf(topology).filter(({ name }) => !there.has(machineFiles(topology, name).disk))
+    const added = vmsOf(view).filter(({ name }) => !there.has(machineFiles(topology, name).disk))
     const virtual = added.reduce((sum, { machine }) => sum + machine.diskGiB * 2 ** 30, 0)
     const images = (pieces ?? [])
       .filter(({ kind, name }) => kind === 'vm-image' && added.some(({ machine }) => machine.image === name))

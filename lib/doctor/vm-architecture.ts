@@ -5,10 +5,11 @@ import { type HypervisorView, vmsOf } from './hypervisor-view.ts'
 /** A VM has its hypervisor's architecture, emulated or not. */
 export const vmArchitecture: Area<HypervisorView> = {
   script: () => 'uname -m',
-  judge(said, { topology }) {
+  judge(said, view) {
+    const { topology } = view
     const what = 'architecture'
     const own = said === 'x86_64' ? 'amd64' : said === 'aarch64' ? 'arm64' : said
-    const others = vmsOf(topology).filter(({ architecture }) => architecture !== own)
+    const others = vmsOf(view).filter(({ architecture }) => architecture !== own)
     if (others.length === 0) return ok(what, own)
     const names = others.map(({ name }) => name).join(', ')
     return fail(

@@ -1,6 +1,5 @@
 import { type Areas, mark } from '../../lib/doctor/area.ts'
 import { hypervisorAreas } from '../../lib/doctor/hypervisor.ts'
-import { type HypervisorView, vmsOf } from '../../lib/doctor/hypervisor-view.ts'
 import { type MachineView, machineAreas } from '../../lib/doctor/machine.ts'
 import type { Rule } from '../../lib/host/scripted.ts'
 import type { Topology } from '../../lib/topology/topology.ts'
@@ -62,19 +61,21 @@ function answer<View>(areas: Areas<View>, said: Said): string {
     .join('')
 }
 
-const now: Rule = ['date +%s.%N', () => `${Date.now() / 1000}\n`]
+/** What time it is, here and there. */
+export const atSeconds = 1_700_000_000
+const clockAt = (seconds: number): Rule => ['date +%s.%N', `${seconds}\n`]
 
 /** What a machine answers to doctor; `off` is how many seconds its clock is ahead. */
 export const machineRules = (said: Said, off = 0): readonly Rule[] => [
   ['id -u', '0\n'],
-  off === 0 ? now : ['date +%s.%N', () => `${Date.now() / 1000 + off}\n`],
+  clockAt(atSeconds + off),
   [new RegExp(`^bash -c .*${mark}`, 's'), answer(machineAreas, said)],
 ]
 
 /** The same of a hypervisor, whose libvirt offers no KVM unless a rule before says otherwise. */
 export const hypervisorRules = (said: Said): readonly Rule[] => [
   ['true', ''],
-  now,
+  clockAt(atSeconds),
   ['uname -m', `${said.vmArchitecture ?? ''}\n`],
   [/boot_id/, 'one boot\n'],
   [/ domcapabilities /, { stderr: 'error: invalid argument: KVM is not supported', exitCode: 1 }],
@@ -99,9 +100,4 @@ export const machineView = (
     topology,
     ...view,
   }
-}
-
-export const hypervisorView = (topology: Topology, view: Partial<HypervisorView> = {}): HypervisorView => {
-  if (vmsOf(topology).length === 0) throw new Error('a lab without VMs')
-  return { topology, ...view }
 }

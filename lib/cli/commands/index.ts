@@ -22,5 +22,10 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     summary: "print the JSON Schema of the lab file, or of a bundle's manifest",
     load: () => import('./schema.ts'),
   },
+  completion: {
+    summary: 'print what completes this command line in bash, zsh or fish',
+    load: () => import('./completion.ts'),
+  },
+  help: { summary: 'explain a command or a task', load: () => import('./help.ts') },
   version: { summary: 'print version, commit and what is embedded', load: () => import('./version.ts') },
 }

@@ -2,9 +2,10 @@ import { InvalidArgumentError } from 'commander'
 import type { Plan } from '../../plan/plan.ts'
 import { namedInstances, selectInstances } from '../../plan/select-instances.ts'
 import { shellWord } from '../../report/shell-word.ts'
-import type { Command, GlobalOptions } from '../command.ts'
-import { CliError, exitCodeOf, exitCodes } from '../exit-codes.ts'
-import { holdLab } from '../hold-lab.ts'
+import { builtInTasks } from '../built-in-tasks.ts'
+import type { Command, GlobalOptions, Terminal } from '../command.ts'
+import { CliError, type ExitCode, exitCodeOf, exitCodes } from '../exit-codes.ts'
+import { type HeldLab, holdLab } from '../hold-lab.ts'
 import { type Lab, mustKnow, openLab } from '../lab.ts'
 
 type RunOptions = GlobalOptions & {
@@ -17,6 +18,7 @@ type RunOptions = GlobalOptions & {
   readonly keepGoing?: boolean
   readonly json?: boolean
   readonly seed?: number
+  readonly doctor?: boolean
 }
 
 export default {
@@ -32,9 +34,18 @@ export default {
       .option('--keep-going', 'try what waits for a failed instance as well')
       .option('--json', 'events, one JSON object a line')
       .option('--seed <n>', 'start instances that are ready together in the order of this seed', positiveInteger)
+      .option('--no-doctor', 'begin although a look at the hosts says that it cannot go well')
       .addHelpText(
         'after',
-        '\nExamples:\n  kedge run all\n  kedge run join-edge --on edge-2\n  kedge run all --dry-run\n',
+        `
+Before kedge makes a lab it looks whether the hosts are fit for it, as \`kedge doctor\` does, as far as that takes no time that
+is felt. What is only doubtful is a line. Where a host is not fit nothing is touched, and the exit code is 5.
+
+Examples:
+  kedge run all
+  kedge run join-edge --on edge-2
+  kedge run all --dry-run
+`,
       ),
 
   async run(terminal, words, options: RunOptions) {
@@ -42,8 +53,14 @@ export default {
     const plan = selectPlan(lab, words, options)
     const held = await holdLab(terminal, lab, options, `kedge run ${words.join(' ')}`)
     try {
+      const unfit = options.doctor === false ? undefined : await lookFirst(terminal, lab, held, plan, options)
+      if (unfit !== undefined) return unfit
       const outcome = await held.run(plan, {
-        words: [...words.map(shellWord), ...again(options, ['on', 'skip', 'only', 'force', 'keepGoing'])].join(' '),
+        words: [
+          ...words.map(shellWord),
+          ...again(options, ['on', 'skip', 'only', 'force', 'keepGoing']),
+          ...(options.doctor === false ? ['--no-doctor'] : []),
+        ].join(' '),
         alike: again(options, ['skip', 'only']).join(' '),
         ...(options.jobs === undefined ? {} : { jobs: options.jobs }),
         dryRun: options.dryRun ?? false,
@@ -58,6 +75,21 @@ export default {
     }
   },
 } satisfies Command
+
+/** Only for labs that kedge's own tasks make: a run of somebody's own tasks does not even read that code. */
+async function lookFirst(
+  terminal: Terminal,
+  lab: Lab,
+  { session }: HeldLab,
+  plan: Plan,
+  options: RunOptions,
+): Promise<ExitCode | undefined> {
+  const builtIn = builtInTasks(lab)
+  const own = plan.instances.filter(({ task }) => builtIn.has(task))
+  if (own.length === 0) return undefined
+  const { lookBeforeRun } = await import('../look-before-run.ts')
+  return await lookBeforeRun(terminal, session, own, options)
+}
 
 /** These options as they would be typed again. */
 function again(options: RunOptions, names: readonly (keyof typeof flags)[]): readonly string[] {
