@@ -1,6 +1,8 @@
 import type { Event } from '../../lib/event/event.ts'
+import { type Forecast, foresee } from '../../lib/report/forecast.ts'
+import type { LiveOptions } from '../../lib/report/live.ts'
 import { changed, lab, unreachable } from './sample-labs.ts'
-import { simulateRun } from './simulated-run.ts'
+import { type Simulated, simulateRun } from './simulated-run.ts'
 
 const spoken = (edges: number) =>
   changed(lab(edges), ({ id }) => ({
@@ -10,12 +12,27 @@ const spoken = (edges: number) =>
     ],
   }))
 
-export const scenarios: Readonly<Record<string, readonly Event[]>> = {
-  'two-edges': simulateRun(spoken(2)),
-  'two-hundred-edges': simulateRun(spoken(200)),
-  failing: simulateRun(
-    changed(spoken(6), ({ id }) =>
-      /install-runtime@edge-[2-6]/.test(id) ? { ends: unreachable('10.0.0.9') } : undefined,
-    ),
-  ),
+/** By a run in which all took as long as it is going to take now. */
+const foreseen = (instances: readonly Simulated[]): Forecast | undefined =>
+  foresee(
+    instances,
+    {
+      lastOk: { run: 'r-0006', startedAt: '2026-01-04T16:20:00.000Z' },
+      ranSeconds: new Map(instances.map(({ id, seconds }) => [id, seconds])),
+      lookedSeconds: new Map(),
+    },
+    () => true,
+  )
+
+const failing = changed(spoken(6), ({ id }) =>
+  /install-runtime@edge-[2-6]/.test(id) ? { ends: unreachable('10.0.0.9') } : undefined,
+)
+
+export type Scenario = { readonly events: readonly Event[]; readonly options?: LiveOptions }
+
+export const scenarios: Readonly<Record<string, Scenario>> = {
+  'two-edges': { events: simulateRun(spoken(2)), options: { forecast: foreseen(spoken(2)) } },
+  'two-hundred-edges': { events: simulateRun(spoken(200)), options: { forecast: foreseen(spoken(200)) } },
+  failing: { events: simulateRun(failing) },
+  'failing-ascii': { events: simulateRun(failing), options: { color: false, unicode: false } },
 }

@@ -28,6 +28,8 @@ function terminal(columns: number, rows: number, scenario: string, ...stops: str
   tmux('wait-for', 'drawn')
   return {
     screen: () => tmux('capture-pane', '-p'),
+    /** With the escape sequences of colours. */
+    coloured: () => tmux('capture-pane', '-p', '-e'),
     everything: () => tmux('capture-pane', '-p', '-S', '-', '-J'),
     go() {
       tmux('send-keys', 'n')
@@ -101,6 +103,15 @@ describe.skipIf(!hasTmux)('in a terminal', () => {
         expect(count(at.everything(), ended('✖', `edge-${edge}`, 'install-runtime'))).toBe(1)
     })
   }
+
+  test('without Unicode and colour there is nothing but ASCII, nor any colour', async () => {
+    const at = terminal(80, 24, 'failing-ascii', '60', 'end')
+    expect(at.screen()).toMatch(/^[\n -~]*$/)
+    expect(at.coloured()).toBe(at.screen())
+    await expectGolden('terminal-ascii-80x24-60s.txt', at.screen())
+    at.go()
+    at.end()
+  })
 
   test('narrower and wider again: what was there before stays, and no drawing is left behind', async () => {
     const at = terminal(80, 24, 'two-edges', '39', 'end')

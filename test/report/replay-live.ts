@@ -9,11 +9,11 @@ import { scenarios } from './live-scenarios.ts'
 import { manualTimer } from './manual-timer.ts'
 
 const [scenario = '', channel = '', ...stops] = process.argv.slice(2)
-const events = scenarios[scenario] ?? []
+const { events = [], options = {} } = scenarios[scenario] ?? {}
 const start = Date.parse(events[0]?.at ?? '')
 const timer = manualTimer()
 const clock = { now: start }
-const reporter = liveReporter(process.stdout, { color: true, now: () => clock.now, every: timer.every })
+const reporter = liveReporter(process.stdout, { ...options, now: () => clock.now, every: timer.every })
 let remaining = events
 
 process.stdin.setRawMode(true)
