@@ -7,4 +7,8 @@ export type CommandEntry = {
 }
 
 /** A command that is a family of commands: `kedge bundle verify`. */
-export type CommandGroup = { readonly commands: Readonly<Record<string, CommandEntry>> }
+export type CommandGroup = {
+  readonly commands: Readonly<Record<string, CommandEntry>>
+  /** What the help of the family ends with. */
+  readonly help?: string
+}

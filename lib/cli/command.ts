@@ -41,6 +41,8 @@ export type GlobalOptions = {
 
 /** One file in commands/. `configure` declares arguments and options; `run` returns the exit code. */
 export type Command = {
+  /** It says the same in every pack, so that a pack need not be read through first. */
+  readonly isOfNoLab?: boolean
   configure?(program: Program): Program
   run(terminal: Terminal, args: readonly string[], options: GlobalOptions & Record<string, unknown>): Promise<number>
 }

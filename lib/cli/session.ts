@@ -13,13 +13,11 @@ import { inputsOf } from '../plan/inputs-of.ts'
 import type { Instance } from '../plan/plan.ts'
 import { contextMaker, type Surroundings } from '../run/task-context.ts'
 import type { World } from '../run/world.ts'
-import { isOneLiner, oneLiner } from '../task/one-liner.ts'
-import { loadOwnTask } from '../task/own-tasks.ts'
 import type { Task } from '../task/task.ts'
-import type { Wiring } from '../topology/topology.ts'
 import type { Terminal } from './command.ts'
-import { builtInTask, type Lab, makeStateFolder } from './lab.ts'
+import { type Lab, makeStateFolder } from './lab.ts'
 import { seededRandom } from './seeded-random.ts'
+import { taskMaker } from './task-maker.ts'
 import { kedgeVersion } from './version.ts'
 
 /** A lab with its hosts within reach: the world that tasks are run in. Close it to let the connections go. */
@@ -75,18 +73,9 @@ export async function openSession(
 async function taskMakers(lab: Lab): Promise<ReadonlyMap<string, () => Task>> {
   const makers = new Map<string, () => Task>()
   for (const wiring of lab.topology.tasks) {
-    if (!wiring.removed) makers.set(wiring.name, await makerOf(wiring, lab))
+    if (!wiring.removed) makers.set(wiring.name, await taskMaker(wiring, lab))
   }
   return makers
-}
-
-async function makerOf(wiring: Wiring, lab: Lab): Promise<() => Task> {
-  if (isOneLiner(wiring)) return () => oneLiner(wiring)
-  const file = wiring.script ?? lab.ownTasks.get(wiring.name)
-  if (file) return await loadOwnTask(file)
-  const task = builtInTask(wiring.name)
-  if (!task) throw new Error(`no code for task ${wiring.name}`)
-  return () => task
 }
 
 /** What each instance is given now. A file that cannot be read counts as none: its task does not load either. */

@@ -1,6 +1,13 @@
 import type { CommandGroup } from '../command-group.ts'
 
 export default {
+  help: `
+Examples:
+  kedge bundle create
+  kedge bundle verify
+  kedge bundle show /media/usb/kedge.bundle
+  kedge help bundle create
+`,
   commands: {
     create: { summary: 'fetch all that this lab needs into a bundle', load: () => import('./bundle/create.ts') },
     verify: {

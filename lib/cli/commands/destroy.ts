@@ -7,13 +7,14 @@ import { type Inventory, takeInventory } from '../../machine/libvirt-inventory.t
 import { libvirtName } from '../../machine/names.ts'
 import { type Proof, proveGone, proveNodeGone } from '../../machine/prove-gone.ts'
 import { refuseForeign, removeMachine } from '../../machine/remove-machine.ts'
-import { hypervisorNode, type Topology } from '../../topology/topology.ts'
+import { hypervisorNode } from '../../topology/topology.ts'
 import type { Command, GlobalOptions, Terminal } from '../command.ts'
 import { confirm } from '../confirm.ts'
 import { CliError, exitCodes } from '../exit-codes.ts'
 import { type Lab, mustKnow, openLab } from '../lab.ts'
 import { leaveCluster } from '../leave-cluster.ts'
 import { removalText } from '../removal-text.ts'
+import { usesLibvirt } from '../removed-nodes.ts'
 import { openSession, type Session } from '../session.ts'
 import { takeLab } from '../take-lab.ts'
 
@@ -32,7 +33,7 @@ type Removal = {
 export default {
   configure: (program) =>
     program
-      .option('--node <name>', 'this node alone, also out of the Kubernetes cluster')
+      .option('--node <node>', 'this node alone, also out of the Kubernetes cluster')
       .option('--yes', 'do not ask')
       .option('--purge', 'forget the journal, the logs and the keys as well')
       .addHelpText('after', '\nExamples:\n  kedge destroy\n  kedge destroy --node edge-2 --yes\n'),
@@ -55,7 +56,9 @@ export default {
       const machine = topology.nodes.find(({ name }) => name === options.node)?.machine
       if (machine?.kind === 'existing') {
         await releaseNode({ terminal, options, lab, session }, options.node ?? '')
-      } else if (options.node === undefined && !usesLibvirt(topology, stateFolder)) {
+      } else if (options.node !== undefined && !usesLibvirt(topology, stateFolder)) {
+        await forgetNode({ terminal, options, lab, session }, options.node)
+      } else if (!usesLibvirt(topology, stateFolder)) {
         terminal.error(`Nothing of lab ${topology.lab} is there: it has never had a VM.\n`)
         terminal.error(`To take a machine of yours out of its cluster: kedge destroy --node NAME\n`)
       } else {
@@ -127,11 +130,23 @@ async function releaseNode(
   )
   if (!options.yes) await confirm(terminal, 'Go on?', wordsOf(options))
   await leaveCluster(session.surroundings, name, terminal)
+  noteRemoval(lab.stateFolder, [name])
 }
 
-/** Whether this lab has VMs, or may have had some: their keys are made before they are. */
-const usesLibvirt = ({ nodes }: Topology, stateFolder: string): boolean =>
-  nodes.some(({ machine }) => machine.kind === 'vm') || existsSync(join(stateFolder, 'keys'))
+/** One that the file no longer names, in a lab without VMs: nobody knows how to reach its machine any more. */
+async function forgetNode(
+  { terminal, options, lab, session }: Omit<Removal, 'hypervisor' | 'inventory'>,
+  name: string,
+): Promise<void> {
+  const { topology, stateFolder } = lab
+  mustKnow('node', [name], [...topology.nodes.map((node) => node.name), ...nodesOfJournal(stateFolder)])
+  const what = `This takes ${name}, which the file no longer names, out of the Kubernetes cluster of lab ${topology.lab}`
+  terminal.error(`${what}; its machine is yours and is not touched\n`)
+  if (!options.yes) await confirm(terminal, 'Go on?', wordsOf(options))
+  await leaveCluster(session.surroundings, name, terminal)
+  noteRemoval(stateFolder, [name])
+  terminal.error(`${name} is forgotten\n`)
+}
 
 /** Shows what was looked at; what is left fails the command. */
 function conclude(terminal: Terminal, { looked, left }: Proof): void {

@@ -22,7 +22,8 @@ type Row = {
 }
 
 export default {
-  configure: (program) => program.option('--json', 'as JSON'),
+  configure: (program) =>
+    program.option('--json', 'as JSON').addHelpText('after', '\nExamples:\n  kedge status\n  kedge status --json\n'),
 
   async run(terminal, _words, options: GlobalOptions & { readonly json?: boolean }) {
     const lab = openLab(terminal, options)

@@ -5,7 +5,8 @@ import { exitCodes } from '../exit-codes.ts'
 import { openLab } from '../lab.ts'
 
 export default {
-  configure: (program) => program.option('--json', 'as JSON'),
+  configure: (program) =>
+    program.option('--json', 'as JSON').addHelpText('after', '\nExamples:\n  kedge tasks\n  kedge tasks --json\n'),
 
   async run(terminal, _words, options: GlobalOptions & { readonly json?: boolean }) {
     const { topology, ownTasks } = openLab(terminal, options)

@@ -4,7 +4,8 @@ import { exitCodes } from '../exit-codes.ts'
 import { kedgeCommit, kedgeVersion } from '../version.ts'
 
 export default {
-  configure: (program) => program.option('--json', 'as JSON'),
+  configure: (program) =>
+    program.option('--json', 'as JSON').addHelpText('after', '\nExamples:\n  kedge version\n  kedge version -v\n'),
 
   async run(terminal, _words, options: GlobalOptions & { readonly json?: boolean }) {
     const embedded = { bun: devDependencies.bun, ...dependencies }
