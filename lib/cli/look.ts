@@ -6,7 +6,7 @@ import { execute } from '../run/execute.ts'
 import type { Terminal } from './command.ts'
 import { exitCodeOf, exitCodes } from './exit-codes.ts'
 import type { Lab } from './lab.ts'
-import { openSession, type Session } from './session.ts'
+import type { Session } from './session.ts'
 
 /** What a look at an instance found; `unknown` means that its check could not be asked. `why` is the check's own words. */
 export type Verdict = { readonly state: 'pending' | 'done' | 'unknown'; readonly why: string }
@@ -14,21 +14,12 @@ export type Verdict = { readonly state: 'pending' | 'done' | 'unknown'; readonly
 export type Look = { readonly verdicts: ReadonlyMap<InstanceId, Verdict>; readonly exitCode: number }
 
 /** Asks every instance's check and changes nothing. Journal and lock are not touched, so it works beside a run. */
-export async function look(terminal: Terminal, lab: Lab, instances: readonly Instance[]): Promise<Look> {
-  const session = await openSession(terminal, lab)
-  try {
-    return await lookThrough(session, terminal, lab, instances)
-  } finally {
-    await session.close()
-  }
-}
-
-/** The same over a session that is open already, and stays so. */
 export async function lookThrough(
   session: Session,
   terminal: Terminal,
   lab: Lab,
   instances: readonly Instance[],
+  forced: ReadonlySet<InstanceId> = new Set(),
 ): Promise<Look> {
   const verdicts = new Map<InstanceId, Verdict>()
   const note = (event: Event) => {
@@ -45,7 +36,7 @@ export async function lookThrough(
     [],
     () => {},
   )
-  const limits = { jobs: Math.max(8, lab.topology.nodes.length * 2), dryRun: true }
+  const limits = { jobs: Math.max(8, lab.topology.nodes.length * 2), dryRun: true, force: forced }
   const outcome = await execute({ lab: lab.topology.lab, instances }, session.world, emit, limits, terminal.signal)
   const kinds = [...outcome.failures.values()].map(({ kind }) => kind)
   return { verdicts, exitCode: outcome.result === 'interrupted' ? exitCodes.interrupted : exitCodeOf(kinds) }

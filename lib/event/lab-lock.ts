@@ -84,6 +84,10 @@ export function isLabHeld(stateFolder: string): boolean {
   }
 }
 
+/** Who works on the lab now, as far as it has said so yet; undefined where nobody does. Holds nobody up. */
+export const holderNow = (stateFolder: string): Partial<Holder> | undefined =>
+  isLabHeld(stateFolder) ? (readHolder(join(stateFolder, 'holder.json')) ?? {}) : undefined
+
 function writeHolder(file: string, holder: Holder): void {
   writeFileSync(`${file}.new`, JSON.stringify(holder), { mode: 0o600 })
   renameSync(`${file}.new`, file)

@@ -17,3 +17,12 @@ export function formatClock(seconds: number): string {
   const minutes = Math.floor((whole % 3600) / 60)
   return hours > 0 ? `${hours}:${pad(minutes)}:${pad(whole % 60)}` : `${minutes}:${pad(whole % 60)}`
 }
+
+/** `12 s`, `3 min`, `5 h`, `4 days`: how old something is, to be taken in at a glance. */
+export function formatAge(seconds: number): string {
+  const whole = Math.floor(Math.max(0, seconds))
+  if (whole < 60) return `${whole} s`
+  if (whole < 3600) return `${Math.floor(whole / 60)} min`
+  if (whole < 2 * 86_400) return `${Math.floor(whole / 3600)} h`
+  return `${Math.floor(whole / 86_400)} days`
+}

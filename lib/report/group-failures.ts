@@ -1,5 +1,6 @@
 import type { Failure } from '../event/failure.ts'
 import type { InstanceRecord } from './fold-run.ts'
+import { anywhere } from './same-on-nodes.ts'
 
 /** Failures of one task that differ in nothing but the node; the first stands for all. */
 export type FailureGroup = {
@@ -24,9 +25,9 @@ export function groupFailures(instances: readonly InstanceRecord[]): readonly Fa
 
 /** What two failures must share to be told once: all but the node's own name and addresses. */
 function sameness({ task, node, failure }: InstanceRecord): string {
-  const anywhere = (text = '') => text.replaceAll(node, '<node>').replace(/\b\d{1,3}(\.\d{1,3}){3}\b/g, '<address>')
   const { kind, exitCode, signal, message, command, cause } = failure ?? {}
-  return JSON.stringify([task, kind, exitCode, signal, anywhere(message), anywhere(command), anywhere(cause)])
+  const texts = [message, command, cause].map((text = '') => anywhere(text, node))
+  return JSON.stringify([task, kind, exitCode, signal, ...texts])
 }
 
 /** An instance may be held back by one that was itself held back: the one that failed answers for both. */

@@ -1,29 +1,62 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Event, InstanceId } from '../../event/event.ts'
+import { openJournal } from '../../event/journal.ts'
+import { isLabHeld } from '../../event/lab-lock.ts'
+import { type ListedMachine, listMachines } from '../../machine/libvirt-inventory.ts'
 import type { Instance } from '../../plan/plan.ts'
-import { selectInstances } from '../../plan/select-instances.ts'
-import { table } from '../../report/table.ts'
-import type { Command, GlobalOptions } from '../command.ts'
+import { namedInstances, selectInstances } from '../../plan/select-instances.ts'
+import { printableJson } from '../../report/json.ts'
+import { type PlanView, planText } from '../../report/plan-text.ts'
+import { hypervisorNode } from '../../topology/topology.ts'
+import { asTyped } from '../as-typed.ts'
+import { type Command, type GlobalOptions, type Terminal, wantsColorInData } from '../command.ts'
 import { exitCodes } from '../exit-codes.ts'
-import { mustKnow, openLab } from '../lab.ts'
-import { type Look, look } from '../look.ts'
+import { explainPlan } from '../explain-plan.ts'
+import { type Lab, mustKnow, openLab } from '../lab.ts'
+import { lookThrough } from '../look.ts'
+import { removedNodes, usesLibvirt } from '../removed-nodes.ts'
+import { labInputs, openSession, type Session } from '../session.ts'
 
 type PlanOptions = GlobalOptions & {
   readonly offline?: boolean
   readonly json?: boolean
+  readonly force?: boolean
   readonly on?: readonly string[]
 }
-
-const signs = { pending: '+', done: '=', unknown: '?' } as const
 
 export default {
   configure: (program) =>
     program
       .argument('[task...]', 'names of tasks (default: all)')
       .option('--on <node...>', 'the named tasks on these nodes only, with what they need')
-      .option('--offline', 'touch no host: the graph alone')
+      .option('--offline', 'ask no host: what the journal knows, and how old that is')
+      .option('--force', 'as if the named tasks were run with --force')
       .option('--json', 'as JSON')
       .addHelpText(
         'after',
-        '\nExamples:\n  kedge plan\n  kedge plan join-edge --on edge-1\n  kedge plan --offline --json\n',
+        `
+  +  to do, and why: never run, failed, what it was given has changed, or what its check says is missing
+  ~  drifted: kedge had it done, and it is so no longer, in the words of its check
+  =  done: counted; -v names them
+  ?  not known: its check could not be asked
+  -  a node that the file no longer names, and what \`kedge destroy --node\` would do
+
+Nodes of which the same is to be said stand together, <node> and <address> for what is each one's own.
+
+JSON: { lab, offline, asOf, summary: { pending, drifted, done, unknown }, removed: [{ node, does, command }],
+  instances: [{ id, task, node, phase, waitsFor, timeoutSeconds, retries, state, why, reason, after, changed }] }
+  state: pending | drifted | done | unknown. reason, where it is not done: never-run | inputs-changed | drifted | failed |
+  unfinished | running | waiting | forced | not-asked. asOf: with --offline the time that the journal knows of last.
+
+Exit code: 0 all could be looked at, whether something is to do or not; 4 a host is unreachable, 5 a check failed, 7 the
+bundle is incomplete or damaged.
+
+Examples:
+  kedge plan
+  kedge plan join-edge --on edge-1
+  kedge plan --offline --json
+`,
       ),
 
   async run(terminal, words, options: PlanOptions) {
@@ -31,34 +64,92 @@ export default {
     const tasks = words.length > 0 ? words : ['all']
     mustKnow('task', tasks, ['all', ...lab.topology.tasks.map(({ name }) => name)])
     mustKnow('node', options.on ?? [], ['hypervisor', ...lab.topology.nodes.map(({ name }) => name)])
-    const { instances } = selectInstances(lab.plan, { tasks, ...(options.on ? { on: options.on } : {}) })
+    const selection = { tasks, ...(options.on ? { on: options.on } : {}) }
+    const { instances } = selectInstances(lab.plan, selection)
+    const past = readPast(lab)
+    const forced = options.force ? namedInstances(lab.plan, selection) : new Set<InstanceId>()
+    const knowledge = { ...past, isHeld: isLabHeld(lab.stateFolder), inputs: labInputs(lab), forced }
+    const hasVms = usesLibvirt(lab.topology, lab.stateFolder)
+    const removed = (machines?: readonly ListedMachine[]) =>
+      removedNodes(lab.topology, past.lastKnown.keys(), machines, { hasVms, kedge: asTyped(terminal, options) })
+
     if (options.offline) {
-      terminal.write(options.json ? asJson(instances) : offlineText(instances))
+      const at = past.end?.at
+      const ageSeconds = at === undefined ? 0 : (Date.now() - Date.parse(at)) / 1000
+      const journal = { ...(past.end ? { run: past.end.run, at: past.end.at } : {}), ageSeconds }
+      const rows = explainPlan(instances, knowledge)
+      show(terminal, lab, options, { rows, removed: removed(), journal }, instances)
       return exitCodes.done
     }
-    const seen = await look(terminal, lab, instances)
-    terminal.write(options.json ? asJson(instances, seen) : asText(instances, seen))
-    return seen.exitCode
+    const session = await openSession(terminal, lab)
+    try {
+      const [seen, machines] = await Promise.all([
+        lookThrough(session, terminal, lab, instances, forced),
+        hasVms ? machinesOf(session, terminal, lab) : [],
+      ])
+      const rows = explainPlan(instances, knowledge, seen.verdicts)
+      show(terminal, lab, options, { rows, removed: removed(machines) }, instances)
+      return seen.exitCode
+    } finally {
+      await session.close()
+    }
   },
 } satisfies Command
 
-function asJson(instances: readonly Instance[], seen?: Look): string {
-  const rows = instances.map((instance) => ({ ...instance, ...seen?.verdicts.get(instance.id) }))
-  return `${JSON.stringify({ instances: rows }, null, 2)}\n`
+/** What libvirt has of the lab; undefined where it does not answer, which the checks say in their own words. */
+async function machinesOf(session: Session, { signal }: Terminal, { topology }: Lab) {
+  const hypervisor = session.connections.to(hypervisorNode).bind({ signal, onOutput: () => {} })
+  return await listMachines(hypervisor, topology).catch(() => undefined)
 }
 
-function offlineText(instances: readonly Instance[]): string {
-  const rows = instances.map(({ id, phase, waitsFor }) => [id, phase, waitsFor.join(' ') || '-'])
-  return `${table([['instance', 'phase', 'waits for'], ...rows]).join('\n')}\n\n${instances.length} instances\n`
+type Past = {
+  readonly lastEnds: ReadonlyMap<InstanceId, Event>
+  readonly lastKnown: ReadonlyMap<InstanceId, Event>
+  /** The last thing that is known at all. */
+  readonly end?: { readonly run: string; readonly at: string }
 }
 
-function asText(instances: readonly Instance[], { verdicts }: Look): string {
-  const found = instances.map(({ id }) => ({
-    id,
-    ...(verdicts.get(id) ?? { state: 'unknown' as const, why: 'was not looked at' }),
-  }))
-  const count = (state: keyof typeof signs) => found.filter((row) => row.state === state).length
-  const unknown = count('unknown') > 0 ? `, ${count('unknown')} could not be looked at` : ''
-  const rows = found.map(({ id, state, why }) => [signs[state], id, why])
-  return `${table(rows).join('\n')}\n\n${count('pending')} to do, ${count('done')} done${unknown}\n`
+function readPast({ stateFolder }: Lab): Past {
+  const path = join(stateFolder, 'journal.sqlite')
+  if (!existsSync(path)) return { lastEnds: new Map(), lastKnown: new Map() }
+  const journal = openJournal(path, { readOnly: true })
+  try {
+    const [newest] = journal.runs()
+    const end = newest && journal.events(newest.run).at(-1)
+    return { lastEnds: journal.lastEnds(), lastKnown: journal.lastKnown(), ...(end ? { end } : {}) }
+  } finally {
+    journal.close()
+  }
+}
+
+function show(
+  terminal: Terminal,
+  { topology }: Lab,
+  options: PlanOptions,
+  view: PlanView,
+  instances: readonly Instance[],
+): void {
+  if (options.json) {
+    terminal.write(`${printableJson(asData(topology.lab, view, instances), undefined, 2)}\n`)
+    return
+  }
+  const text = planText(view, {
+    color: wantsColorInData(terminal, options),
+    verbose: options.verbose ?? false,
+    ...(terminal.columns ? { width: terminal.columns } : {}),
+  })
+  terminal.write(text)
+}
+
+function asData(lab: string, { rows, removed, journal }: PlanView, instances: readonly Instance[]): object {
+  const summary = { pending: 0, drifted: 0, done: 0, unknown: 0 }
+  for (const { state } of rows) summary[state] += 1
+  return {
+    lab,
+    offline: journal !== undefined,
+    ...(journal?.at ? { asOf: journal.at } : {}),
+    summary,
+    removed,
+    instances: instances.map((instance, at) => ({ ...instance, ...rows[at] })),
+  }
 }

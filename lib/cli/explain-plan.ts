@@ -1,0 +1,85 @@
+import type { Event, InstanceId } from '../event/event.ts'
+import { changedInputs, type Inputs } from '../plan/inputs-of.ts'
+import type { Instance } from '../plan/plan.ts'
+import { cleanLine } from '../report/clean-line.ts'
+import type { PlanRow } from '../report/plan-text.ts'
+import { notAskable } from '../run/run-instance.ts'
+import type { Verdict } from './look.ts'
+
+/** What is known before anything is asked. */
+export type Knowledge = {
+  /** The newest end of each instance, and the newest event that tells how it is. */
+  readonly lastEnds: ReadonlyMap<InstanceId, Event>
+  readonly lastKnown: ReadonlyMap<InstanceId, Event>
+  /** Whether a run is at it now. */
+  readonly isHeld: boolean
+  readonly inputs: (instance: Instance) => Inputs
+  /** Instances that would run even where they are done. */
+  readonly forced: ReadonlySet<InstanceId>
+}
+
+/**
+ * Each instance with its verdict and why it is not done. Without verdicts the journal alone answers: what it knows to be
+ * done is so no more when what it was given has changed, and only a look at it can tell.
+ */
+export function explainPlan(
+  instances: readonly Instance[],
+  knowledge: Knowledge,
+  verdicts?: ReadonlyMap<InstanceId, Verdict>,
+): readonly PlanRow[] {
+  const rows = new Map<string, PlanRow>()
+  for (const instance of instances) {
+    const verdict = verdicts ? (verdicts.get(instance.id) ?? notLookedAt) : fromJournal(instance, knowledge)
+    const after = instance.waitsFor.filter((id) => rows.get(id) && rows.get(id)?.state !== 'done')
+    rows.set(instance.id, rowOf(instance, verdict, after, knowledge, verdicts === undefined))
+  }
+  return [...rows.values()]
+}
+
+const notLookedAt: Verdict = { state: 'unknown', why: 'was not looked at' }
+
+function rowOf(
+  instance: Instance,
+  { state, why }: Verdict,
+  after: readonly string[],
+  knowledge: Knowledge,
+  isOffline: boolean,
+): PlanRow {
+  const { id, task, node } = instance
+  const last = knowledge.lastEnds.get(id)
+  const known = knowledge.lastKnown.get(id)
+  const wasDone = last?.type === 'task-finished'
+  const changed = wasDone ? changedInputs(last.inputs, knowledge.inputs(instance)) : []
+  const row = { id, task, node, after, changed, why: why === notAskable ? '' : why }
+  if (knowledge.forced.has(id)) return { ...row, why: '', state: 'pending', reason: 'forced' }
+  if (state === 'unknown') return { ...row, state, reason: 'not-asked' }
+  if (state === 'done') {
+    return isOffline && changed.length > 0
+      ? { ...row, state: 'unknown', reason: 'inputs-changed' }
+      : { ...row, state, after: [], changed: [] }
+  }
+  const begun = known?.type === 'task-started'
+  if (begun && knowledge.isHeld) return { ...row, state, reason: 'running' }
+  if (begun) return { ...row, state, reason: 'unfinished' }
+  if (last?.type === 'task-failed') return { ...row, state, reason: 'failed' }
+  if (!wasDone) return { ...row, state, reason: 'never-run' }
+  if (why === notAskable) return { ...row, state, reason: 'waiting' }
+  if (changed.length > 0) return { ...row, state, reason: 'inputs-changed' }
+  return { ...row, state: 'drifted', reason: 'drifted' }
+}
+
+/** What the journal knows last, as if it had been asked now. */
+function fromJournal({ id }: Instance, { lastKnown }: Knowledge): Verdict {
+  const known = lastKnown.get(id)
+  switch (known?.type) {
+    case 'task-finished':
+    case 'task-skipped':
+      return { state: 'done', why: '' }
+    case 'task-failed':
+      return { state: 'pending', why: cleanLine(known.failure.message) }
+    case 'task-pending':
+      return { state: 'pending', why: cleanLine(known.why) }
+    default:
+      return { state: 'pending', why: '' }
+  }
+}
