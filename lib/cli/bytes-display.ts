@@ -1,29 +1,23 @@
 import { formatBytes } from '../report/size.ts'
 import type { GlobalOptions, Terminal } from './command.ts'
+import { statusLine } from './status-line.ts'
 
 export type BytesDisplay = {
   show(doneBytes: number, totalBytes: number): void
   end(): void
 }
 
-/** `writing the pack: 1.2 of 2.9 GiB`: on a terminal one line that changes, elsewhere one every few seconds; with `--quiet` none. */
+/** `writing the pack: 1.2 of 2.9 GiB`, now and then; with `--quiet` never. */
 export function bytesDisplay(terminal: Terminal, { quiet }: GlobalOptions, what: string): BytesDisplay {
-  const isLive = terminal.isTty && terminal.env.TERM !== 'dumb'
-  const everyMilliseconds = isLive ? 250 : 5000
+  const line = statusLine(terminal)
   let shownAt = performance.now()
-  let isShown = false
   return {
     show(done, total) {
       const now = performance.now()
-      if (quiet || now - shownAt < everyMilliseconds) return
+      if (quiet || now - shownAt < line.everyMilliseconds) return
       shownAt = now
-      isShown = true
-      const text = `${what}: ${formatBytes(done)} of ${formatBytes(total)}`
-      terminal.error(isLive ? `\r\x1b[K${text}` : `${text}\n`)
+      line.show(`${what}: ${formatBytes(done)} of ${formatBytes(total)}`)
     },
-    end() {
-      if (isLive && isShown) terminal.error('\r\x1b[K')
-      isShown = false
-    },
+    end: line.clear,
   }
 }

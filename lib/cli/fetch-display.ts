@@ -2,6 +2,7 @@ import type { Progress, Snapshot } from '../bundle/progress.ts'
 import { formatClock } from '../report/duration.ts'
 import { formatBytes } from '../report/size.ts'
 import type { GlobalOptions, Terminal } from './command.ts'
+import { statusLine } from './status-line.ts'
 
 export type FetchDisplay = {
   /** A line that stays. */
@@ -11,29 +12,19 @@ export type FetchDisplay = {
   end(): void
 }
 
-const plainSeconds = 5
-
-/** On a terminal one line that changes, elsewhere one every few seconds; with `--quiet` none. */
+/** How far the fetching is, now and then; with `--quiet` nothing. */
 export function fetchDisplay(terminal: Terminal, progress: Progress, options: GlobalOptions): FetchDisplay {
   if (options.quiet) return { say: () => {}, writing: () => {}, end: () => {} }
-  const isLive = terminal.isTty && terminal.env.TERM !== 'dumb'
+  const line = statusLine(terminal)
   let writing: string | undefined
-  let shown = ''
-  const clear = () => {
-    if (isLive && shown) terminal.error('\r\x1b[K')
-    shown = ''
-  }
   const show = () => {
-    const line = writing ?? progressLine(progress.snapshot(performance.now() / 1000))
-    if (!line || line === shown) return
-    const width = terminal.errorStream.columns || 80
-    terminal.error(isLive ? `\r\x1b[K${line.slice(0, width - 1)}` : `${line}\n`)
-    shown = line
+    const text = writing ?? progressLine(progress.snapshot(performance.now() / 1000))
+    if (text) line.show(text)
   }
-  const timer = setInterval(show, isLive ? 250 : plainSeconds * 1000)
+  const timer = setInterval(show, line.everyMilliseconds)
   return {
     say(text) {
-      clear()
+      line.clear()
       terminal.error(`${text}\n`)
     },
     writing(done, total) {
@@ -41,7 +32,7 @@ export function fetchDisplay(terminal: Terminal, progress: Progress, options: Gl
     },
     end() {
       clearInterval(timer)
-      clear()
+      line.clear()
     },
   }
 }
