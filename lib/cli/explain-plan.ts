@@ -4,7 +4,7 @@ import type { Instance } from '../plan/plan.ts'
 import { cleanLine } from '../report/clean-line.ts'
 import type { PlanRow } from '../report/plan-text.ts'
 import { notAskable } from '../run/run-instance.ts'
-import type { Verdict } from './look.ts'
+import { unknownBecause, type Verdict } from './look.ts'
 
 /** What is known before anything is asked. */
 export type Knowledge = {
@@ -40,7 +40,7 @@ const notLookedAt: Verdict = { state: 'unknown', why: 'was not looked at' }
 
 function rowOf(
   instance: Instance,
-  { state, why }: Verdict,
+  { state, why, cure }: Verdict,
   after: readonly string[],
   knowledge: Knowledge,
   isOffline: boolean,
@@ -50,7 +50,7 @@ function rowOf(
   const known = knowledge.lastKnown.get(id)
   const wasDone = last?.type === 'task-finished'
   const changed = wasDone ? changedInputs(last.inputs, knowledge.inputs(instance)) : []
-  const row = { id, task, node, after, changed, why: why === notAskable ? '' : why }
+  const row = { id, task, node, after, changed, why: why === notAskable ? '' : why, ...(cure ? { cure } : {}) }
   if (knowledge.forced.has(id)) return { ...row, why: '', state: 'pending', reason: 'forced' }
   if (state === 'unknown') return { ...row, state, reason: 'not-asked' }
   if (state === 'done') {
@@ -76,7 +76,7 @@ function fromJournal({ id }: Instance, { lastKnown }: Knowledge): Verdict {
     case 'task-skipped':
       return { state: 'done', why: '' }
     case 'task-failed':
-      return { state: 'pending', why: cleanLine(known.failure.message) }
+      return { ...unknownBecause(known.failure), state: 'pending' }
     case 'task-pending':
       return { state: 'pending', why: cleanLine(known.why) }
     default:

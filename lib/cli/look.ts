@@ -1,4 +1,5 @@
 import type { Event, InstanceId } from '../event/event.ts'
+import type { Failure } from '../event/failure.ts'
 import { createRecorder } from '../event/recorder.ts'
 import type { Instance } from '../plan/plan.ts'
 import { cleanLine } from '../report/clean-line.ts'
@@ -9,7 +10,11 @@ import type { Lab } from './lab.ts'
 import type { Session } from './session.ts'
 
 /** What a look at an instance found; `unknown` means that its check could not be asked. `why` is the check's own words. */
-export type Verdict = { readonly state: 'pending' | 'done' | 'unknown'; readonly why: string }
+export type Verdict = {
+  readonly state: 'pending' | 'done' | 'unknown'
+  readonly why: string
+  readonly cure?: string
+}
 
 export type Look = { readonly verdicts: ReadonlyMap<InstanceId, Verdict>; readonly exitCode: number }
 
@@ -24,8 +29,7 @@ export async function lookThrough(
   const verdicts = new Map<InstanceId, Verdict>()
   const note = (event: Event) => {
     if (event.type === 'task-pending') verdicts.set(event.id, { state: 'pending', why: cleanLine(event.why) })
-    else if (event.type === 'task-failed')
-      verdicts.set(event.id, { state: 'unknown', why: cleanLine(event.failure.message) })
+    else if (event.type === 'task-failed') verdicts.set(event.id, unknownBecause(event.failure))
     else if (event.type === 'task-skipped' && event.because === 'already-done')
       verdicts.set(event.id, { state: 'done', why: '' })
   }
@@ -41,3 +45,9 @@ export async function lookThrough(
   const kinds = [...outcome.failures.values()].map(({ kind }) => kind)
   return { verdicts, exitCode: outcome.result === 'interrupted' ? exitCodes.interrupted : exitCodeOf(kinds) }
 }
+
+export const unknownBecause = ({ message, cure }: Failure): Verdict & { readonly state: 'unknown' } => ({
+  state: 'unknown',
+  why: cleanLine(message),
+  ...(cure === undefined ? {} : { cure: cleanLine(cure) }),
+})

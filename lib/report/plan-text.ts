@@ -33,6 +33,7 @@ export type PlanRow = {
   readonly reason?: PlanReason
   /** The check's own words, or what kept it from being asked. */
   readonly why: string
+  readonly cure?: string
   /** What it waits for that is not done either. */
   readonly after: readonly string[]
   /** Parts of what it was given that have changed since it was last done. */
@@ -44,9 +45,14 @@ export type RemovedNode = { readonly node: string; readonly does: string; readon
 export type PlanView = {
   readonly rows: readonly PlanRow[]
   readonly removed: readonly RemovedNode[]
+  /** Who works on the lab meanwhile; no more of it than is known. */
+  readonly held?: Partial<Worker>
   /** Where no host was asked: what is known, and how old that is in seconds. */
   readonly journal?: { readonly run?: string; readonly at?: string; readonly ageSeconds: number }
 }
+
+/** A kedge that works on the lab; `since` is ISO 8601 in UTC. */
+export type Worker = { readonly command: string; readonly pid: number; readonly host: string; readonly since: string }
 
 export type PlanTextOptions = {
   readonly color?: boolean
@@ -59,7 +65,7 @@ export type PlanTextOptions = {
 export const signs = { pending: '+', drifted: '~', done: '=', unknown: '?' } as const
 
 /** What a run would do: node by node, nodes of which the same is to be said together; what is gone from the file; a sum. */
-export function planText({ rows, removed, journal }: PlanView, options: PlanTextOptions = {}): string {
+export function planText({ rows, removed, journal, held }: PlanView, options: PlanTextOptions = {}): string {
   const paint = style(options.color ?? false)
   const nameWidth = Math.max(
     0,
@@ -67,6 +73,7 @@ export function planText({ rows, removed, journal }: PlanView, options: PlanText
   )
   const blocks = [
     ...(journal ? [labelled('', [sourceText(journal)], options.width)] : []),
+    ...(held ? [labelled('', [`${workerText(held)}: what it does is not done yet.`], options.width)] : []),
     ...nodeGroups(rows, options).map((group) => groupLines(group, nameWidth, options, paint)),
     ...(removed.length > 0 ? [removedLines(removed, options, paint)] : []),
     labelled('', [planSum(rows, removed)], options.width).map(paint.bold),
@@ -89,6 +96,13 @@ export function planSum(rows: readonly PlanRow[], removed: readonly RemovedNode[
       ? [`${removed.length} ${removed.length === 1 ? 'node' : 'nodes'} no longer in the file`]
       : []),
   ].join(', ')
+}
+
+/** ‘`kedge run all`, process 4242 on bench, works on the lab since 2026-11-22T08:12:03Z’. */
+export function workerText({ command, pid, host, since }: Partial<Worker>): string {
+  const who =
+    command === undefined ? 'Another kedge' : `\`${cleanLine(command)}\`, process ${pid} on ${cleanLine(host ?? '')},`
+  return `${who} works on the lab${since === undefined ? '' : ` since ${since.slice(0, 19)}Z`}`
 }
 
 function sourceText({ run, at, ageSeconds }: NonNullable<PlanView['journal']>): string {
@@ -137,13 +151,21 @@ function groupLines(
       const texts = new Set(same.map(wordsOf))
       const words = texts.size === 1 ? wordsOf(first) : anywhere(wordsOf(first), first.node)
       const label = `  ${sign} ${padEnd(cleanLine(first.task), nameWidth)}  `
-      const lines = labelled(label, [words || ' '], options.width)
+      const lines = besides(label, [words || ' ', ...(first.cure ? [`cure: ${first.cure}`] : [])], options.width)
       return lines.map((line, at) =>
         at === 0 ? tone(line.slice(0, label.trimEnd().length)) + line.slice(label.trimEnd().length) : line,
       )
     }),
   ]
 }
+
+/** Texts beside a label, or below it where there is little room beside it: names and addresses stay whole. */
+function besides(label: string, texts: readonly string[], width: number | undefined): readonly string[] {
+  if (width === undefined || width - widthOf(label) >= readable) return labelled(label, texts, width)
+  return [label.trimEnd(), ...labelled('      ', texts, width).map((line) => line.trimEnd())]
+}
+
+const readable = 32
 
 const toneOf = (state: PlanState, paint: Style) =>
   ({ pending: paint.green, drifted: paint.yellow, done: paint.dim, unknown: paint.red })[state]

@@ -2,15 +2,16 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Event, InstanceId } from '../../event/event.ts'
 import { openJournal } from '../../event/journal.ts'
-import { isLabHeld } from '../../event/lab-lock.ts'
+import { holderNow } from '../../event/lab-lock.ts'
 import { type ListedMachine, listMachines } from '../../machine/libvirt-inventory.ts'
 import type { Instance } from '../../plan/plan.ts'
 import { namedInstances, selectInstances } from '../../plan/select-instances.ts'
+import { asciiText } from '../../report/clean-line.ts'
 import { printableJson } from '../../report/json.ts'
 import { type PlanView, planText } from '../../report/plan-text.ts'
 import { hypervisorNode } from '../../topology/topology.ts'
 import { asTyped } from '../as-typed.ts'
-import { type Command, type GlobalOptions, type Terminal, wantsColorInData } from '../command.ts'
+import { type Command, type GlobalOptions, type Terminal, wantsColorInData, wantsUnicode } from '../command.ts'
 import { exitCodes } from '../exit-codes.ts'
 import { explainPlan } from '../explain-plan.ts'
 import { type Lab, mustKnow, openLab } from '../lab.ts'
@@ -68,7 +69,8 @@ Examples:
     const { instances } = selectInstances(lab.plan, selection)
     const past = readPast(lab)
     const forced = options.force ? namedInstances(lab.plan, selection) : new Set<InstanceId>()
-    const knowledge = { ...past, isHeld: isLabHeld(lab.stateFolder), inputs: labInputs(lab), forced }
+    const held = holderNow(lab.stateFolder)
+    const knowledge = { ...past, isHeld: held !== undefined, inputs: labInputs(lab), forced }
     const hasVms = usesLibvirt(lab.topology, lab.stateFolder)
     const removed = (machines?: readonly ListedMachine[]) =>
       removedNodes(lab.topology, past.lastKnown.keys(), machines, { hasVms, kedge: asTyped(terminal, options) })
@@ -78,7 +80,7 @@ Examples:
       const ageSeconds = at === undefined ? 0 : (Date.now() - Date.parse(at)) / 1000
       const journal = { ...(past.end ? { run: past.end.run, at: past.end.at } : {}), ageSeconds }
       const rows = explainPlan(instances, knowledge)
-      show(terminal, lab, options, { rows, removed: removed(), journal }, instances)
+      show(terminal, lab, options, { rows, removed: removed(), journal, ...(held ? { held } : {}) }, instances)
       return exitCodes.done
     }
     const session = await openSession(terminal, lab)
@@ -88,7 +90,7 @@ Examples:
         hasVms ? machinesOf(session, terminal, lab) : [],
       ])
       const rows = explainPlan(instances, knowledge, seen.verdicts)
-      show(terminal, lab, options, { rows, removed: removed(machines) }, instances)
+      show(terminal, lab, options, { rows, removed: removed(machines), ...(held ? { held } : {}) }, instances)
       return seen.exitCode
     } finally {
       await session.close()
@@ -138,7 +140,7 @@ function show(
     verbose: options.verbose ?? false,
     ...(terminal.columns ? { width: terminal.columns } : {}),
   })
-  terminal.write(text)
+  terminal.write(terminal.columns && !wantsUnicode(terminal) ? asciiText(text) : text)
 }
 
 function asData(lab: string, { rows, removed, journal }: PlanView, instances: readonly Instance[]): object {
