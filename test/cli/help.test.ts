@@ -1,16 +1,12 @@
-import { describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { placeAt } from '../../lib/cli/complete/place.ts'
 import { defineProgram } from '../../lib/cli/define-program.ts'
 import { tasks } from '../../tasks/index.ts'
-import { resultOf } from '../build/binary.ts'
-import { kedge as program } from '../faults/ssh-lab.ts'
 import { everyCommand } from './every-command.ts'
-
-// A start of kedge is a moment, and may be many seconds on a busy machine.
-setDefaultTimeout(120_000)
+import { runHere } from './run-here.ts'
 
 const silent = { write() {}, error() {} }
 const everything = await everyCommand()
@@ -46,8 +42,7 @@ function flagsOf(command: Awaited<ReturnType<typeof defineProgram>>): readonly s
 
 describe('kedge help', () => {
   const folder = mkdtempSync(join(tmpdir(), 'kedge-help-'))
-  const kedge = (...words: string[]) =>
-    resultOf(Bun.spawn([...program, ...words], { cwd: folder, stdout: 'pipe', stderr: 'pipe' }))
+  const kedge = (...words: string[]) => runHere(folder, words)
 
   test('of a built-in task: what it does, where, after what, what it checks and changes, how long it may take', async () => {
     const { stdout, exitCode } = await kedge('help', 'join-edge')

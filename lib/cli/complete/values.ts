@@ -18,7 +18,7 @@ const words = (...values: readonly string[]): readonly Candidate[] => values.map
 const withHypervisor = new Set(['run', 'plan'])
 
 /** What a value is, by the word that stands for it in the help: `--on <node...>`, `[task]`. */
-const sources: Readonly<Record<string, (asked: Asked) => Values>> = {
+export const sources: Readonly<Record<string, (asked: Asked) => Values>> = {
   task: ({ names, command }) => [
     ...(withHypervisor.has(command) ? [{ value: 'all', about: 'every task' }] : []),
     ...names.tasks(),
@@ -54,6 +54,3 @@ export function valuesOf(part: Option | Argument, asked: Asked): Values {
   if (part.argChoices) return words(...part.argChoices)
   return sources[placeholderOf(part)]?.(asked) ?? []
 }
-
-/** Values that kedge can complete, by the word in the help; for the test that looks at every command. */
-export const knownPlaceholders: readonly string[] = Object.keys(sources)
