@@ -9,6 +9,7 @@ const colors = { ok: 'green', warn: 'yellow', fail: 'red' } as const satisfies R
 
 /** A line for each finding, host by host, its cure below it; then how many there are of each kind. */
 export function examinationText(lab: string, groups: readonly Group[], color = false): string {
+  if (groups.length === 0) return `lab ${lab} has neither VMs nor machines: there is nothing to look at\n`
   const paint = style(color)
   const lines = groups.flatMap(({ host, about, findings }) => [
     paint.bold(cleanLine(host)) + (about ? `  ${cleanLine(about)}` : ''),

@@ -42,10 +42,12 @@ cd ${quote(labFolder(topology))} && ls | sed "s|^|there $PWD/|"`,
       .filter(({ kind, name }) => kind === 'vm-image' && added.some(({ machine }) => machine.image === name))
       .filter(({ sha256 }) => !there.has(baseImagePath(topology, sha256)))
       .reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
-    const packed = added.map((node) => piecesFor(node, pieces ?? []))
-    const least = images + packed.reduce((sum, bytes) => sum + bytes, 0)
-    const soon =
-      images + packed.reduce((sum, bytes) => sum + (pieces ? unpacked * bytes + besidesBytes : withoutBundleBytes), 0)
+    const packed = (node: (typeof added)[number]) => piecesFor(node, pieces ?? [])
+    const least = added.reduce((sum, node) => sum + packed(node), images)
+    const soon = added.reduce((sum, node) => {
+      const writes = pieces ? unpacked * packed(node) + besidesBytes : withoutBundleBytes
+      return sum + Math.min(writes, node.machine.diskGiB * 2 ** 30)
+    }, images)
     const has = `${formatBytes(Number(free))} free on ${mountPoint}`
     if (added.length === 0) return ok(what, `all VMs have their disks; ${has}`)
     const figure = `${added.length} VMs take about ${formatBytes(soon)}, and ${formatBytes(virtual)} if their disks fill up; ${has}`

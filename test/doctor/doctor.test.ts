@@ -1,5 +1,4 @@
 import { describe, expect, test } from 'bun:test'
-import { join } from 'node:path'
 import { openBundle } from '../../lib/bundle/bundle.ts'
 import { wantedPieces } from '../../lib/bundle/wanted.ts'
 import { examinationJson, examinationText, exitCodeOfExamination } from '../../lib/cli/examination-text.ts'
@@ -9,6 +8,7 @@ import { type Rule, scriptedConnection } from '../../lib/host/scripted.ts'
 import { marker } from '../../lib/machine/kvm-probe.ts'
 import type { Topology } from '../../lib/topology/topology.ts'
 import { bundleFor } from '../bundle/make-pieces.ts'
+import { goldenIn } from '../golden-in.ts'
 import { stateFolder } from '../machine/scripted-context.ts'
 import { loadLab } from '../tasks/context.ts'
 import { atSeconds, hypervisorRules, machineRules, pi, server } from './says.ts'
@@ -59,13 +59,7 @@ async function doctor(
   return { groups, text, commands, exitCode: exitCodeOfExamination(groups) }
 }
 
-/** `UPDATE_GOLDEN=1 bun test` writes it anew, to be read before it is committed. */
-async function golden(name: string, text: string): Promise<void> {
-  const file = Bun.file(join(import.meta.dir, '../golden/doctor', name))
-  if (process.env.UPDATE_GOLDEN) await Bun.write(file, text)
-  expect(await file.exists(), `test/golden/doctor/${name} exists`).toBe(true)
-  expect(text).toBe(await file.text())
-}
+const golden = goldenIn('doctor')
 
 const lost = (kind: 'unreachable' | 'untrusted'): Rule => [
   /./,
