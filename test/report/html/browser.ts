@@ -21,8 +21,8 @@ export type Page = {
   pdf(): Promise<Buffer>
   /** Role and name as a screen reader has them. */
   accessible(selector: string): Promise<{ readonly role: string; readonly name: string }>
-  /** Errors and warnings of the console, exceptions, and breaches of the page's policy, since the browser began. */
-  readonly complaints: readonly string[]
+  /** Errors and warnings of the console, exceptions, and breaches of the page's policy; whoever expects one takes it out. */
+  readonly complaints: string[]
   /** Every address that was asked for. */
   readonly requests: readonly string[]
   close(): Promise<void>
