@@ -7,6 +7,7 @@ import { firstFailure } from '../../lib/diagnose/diagnosis.ts'
 import { TaskError } from '../../lib/event/failure.ts'
 import type { Rule } from '../../lib/host/scripted.ts'
 import { type NodeAnswer, nodeJson } from '../distribution/kubectl-answers.ts'
+import { goldenIn } from '../golden-in.ts'
 import { cloudFiles, machineRules } from '../kubeedge/fake-lab.ts'
 import { sceneOn } from '../tasks/context.ts'
 
@@ -50,9 +51,7 @@ test.each(['master', 'worker'] as const)('nothing is wrong with %s, and nothing 
   expect(failed).toEqual([])
   expect(exitCode).toBe(0)
   expect(steps.filter((step) => /write |put |apply|delete|rm |restart/.test(step))).toEqual([])
-  const file = Bun.file(join(import.meta.dir, `../golden/why/healthy-${name}.txt`))
-  if (process.env.UPDATE_GOLDEN) await Bun.write(file, diagnosisText(diagnosis))
-  expect(diagnosisText(diagnosis)).toBe(await file.text())
+  await goldenIn('why')(`healthy-${name}.txt`, diagnosisText(diagnosis))
 })
 
 describe('each step fails by itself, and says what to type', () => {

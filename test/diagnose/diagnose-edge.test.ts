@@ -9,6 +9,7 @@ import { TaskError } from '../../lib/event/failure.ts'
 import type { Rule } from '../../lib/host/scripted.ts'
 import type { Topology } from '../../lib/topology/topology.ts'
 import { edgeJson, type NodeAnswer } from '../distribution/kubectl-answers.ts'
+import { goldenIn } from '../golden-in.ts'
 import { edgeFiles, machineRules } from '../kubeedge/fake-lab.ts'
 import { makePki } from '../kubeedge/make-pki.ts'
 import { tokenAndCaJson, tokenOf } from '../kubeedge/make-token.ts'
@@ -108,12 +109,8 @@ async function diagnosed(edge: Edge = {}) {
   return { ...scene, diagnosis, failed, skipped, text, first: firstFailure(diagnosis), token: given }
 }
 
-async function golden(name: string, text: string): Promise<void> {
-  const file = Bun.file(join(import.meta.dir, '../golden/why', name))
-  const actual = text.replace(/sha256 [0-9a-f]{16}/g, 'sha256 0123456789abcdef')
-  if (process.env.UPDATE_GOLDEN) await Bun.write(file, actual)
-  expect(actual).toBe(await file.text())
-}
+const golden = (name: string, text: string) =>
+  goldenIn('why')(name, text.replace(/sha256 [0-9a-f]{16}/g, 'sha256 0123456789abcdef'))
 
 describe('an edge with which nothing is wrong', () => {
   test('joined: every step has its figure', async () => {

@@ -1,12 +1,3 @@
-import { expect } from 'bun:test'
-import { join } from 'node:path'
+import { goldenIn } from '../golden-in.ts'
 
-const folder = join(import.meta.dir, '../golden/report')
-
-/** Compares with a golden file; `UPDATE_GOLDEN=1 bun test` writes it anew, to be read before it is committed. */
-export async function expectGolden(name: string, actual: string): Promise<void> {
-  const file = Bun.file(join(folder, name))
-  if (process.env.UPDATE_GOLDEN) await Bun.write(file, actual)
-  expect(await file.exists(), `test/golden/report/${name} exists`).toBe(true)
-  expect(actual).toBe(await file.text())
-}
+export const expectGolden = goldenIn('report')
