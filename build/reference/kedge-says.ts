@@ -20,7 +20,7 @@ export async function kedgeSays(words: readonly string[], cwd: string): Promise<
     cwd,
     env: {},
     isTty: false,
-    ...{ isOutputTty: false },
+    isOutputTty: false,
     errorStream: process.stderr,
     input: new PassThrough().end() as unknown as NodeJS.ReadStream,
     signal: new AbortController().signal,
