@@ -1,50 +1,32 @@
 import { afterEach, describe, expect, test } from 'bun:test'
-import { rmSync } from 'node:fs'
 import { expectGolden } from './expect-golden.ts'
+import { hasTmux, type TmuxServer, tmuxServer } from './tmux.ts'
 
-const hasTmux = Bun.which('tmux') !== null
-/** A server for each test: one that is just going down would refuse the next session. */
-let servers = 0
-let socket = ''
-
-function tmux(...args: string[]): string {
-  const { exitCode, stdout, stderr } = Bun.spawnSync(['tmux', '-L', socket, '-f', '/dev/null', ...args], {
-    env: { ...process.env, LC_ALL: 'C.UTF-8', TERM: 'xterm-256color', TMUX: '' },
-  })
-  if (exitCode !== 0) throw new Error(`tmux ${args[0]}: ${stderr}`)
-  return stdout.toString()
-}
+let server: TmuxServer | undefined
 
 /** Starts the replay in a terminal of that size and returns once it stands drawn at its first stop. */
 function terminal(columns: number, rows: number, scenario: string, ...stops: string[]) {
   const replay = [process.execPath, `${import.meta.dir}/replay-live.ts`, scenario, 'drawn', ...stops]
   // A shell's prompt before and after, so that what is wiped too much or too little shows.
   const script = `PS1= ; printf 'before 1\\nbefore 2\\n$ kedge run all\\n'; ${replay.join(' ')}; printf '$ after\\n'; tmux wait-for -S over; cat`
-  servers += 1
-  socket = `kedge-report-${process.pid}-${servers}`
-  tmux('new-session', '-d', '-x', String(columns), '-y', String(rows), 'sh', '-c', script)
-  tmux('set-option', '-g', 'history-limit', '20000')
-  tmux('set-option', '-g', 'status', 'off')
-  tmux('wait-for', 'drawn')
+  const at = tmuxServer()
+  server = at
+  at.start(columns, rows, script)
+  at.waitFor('drawn')
   return {
-    screen: () => tmux('capture-pane', '-p'),
-    /** With the escape sequences of colours. */
-    coloured: () => tmux('capture-pane', '-p', '-e'),
-    everything: () => tmux('capture-pane', '-p', '-S', '-', '-J'),
+    ...at,
     go() {
-      tmux('send-keys', 'n')
-      tmux('wait-for', 'drawn')
+      at.press('n')
+      at.waitFor('drawn')
     },
     end() {
-      tmux('send-keys', 'n')
-      tmux('wait-for', 'over')
+      at.press('n')
+      at.waitFor('over')
     },
     resize(toColumns: number, toRows: number) {
-      tmux('resize-window', '-x', String(toColumns), '-y', String(toRows))
-      tmux('wait-for', 'drawn')
+      at.resize(toColumns, toRows)
+      at.waitFor('drawn')
     },
-    title: () => tmux('display-message', '-p', '#{pane_title}').trim(),
-    showsCursor: () => tmux('display-message', '-p', '#{cursor_flag}').trim() === '1',
   }
 }
 
@@ -54,9 +36,8 @@ const ended = (sign: string, node: string, task: string) => new RegExp(`${sign} 
 
 describe.skipIf(!hasTmux)('in a terminal', () => {
   afterEach(() => {
-    const path = tmux('display-message', '-p', '#{socket_path}').trim()
-    tmux('kill-server')
-    rmSync(path, { force: true })
+    server?.end()
+    server = undefined
   })
 
   const sizes = [

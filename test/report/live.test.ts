@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import type { Event } from '../../lib/event/event.ts'
-import { liveReporter } from '../../lib/report/live.ts'
+import { type LiveOptions, liveReporter } from '../../lib/report/live.ts'
+import { redrawable } from '../../lib/report/redraw.ts'
 import { manualTimer } from './manual-timer.ts'
 import { changed, lab, unreachable } from './sample-labs.ts'
 import { simulateRun } from './simulated-run.ts'
@@ -8,12 +9,12 @@ import { simulateRun } from './simulated-run.ts'
 const start = Date.parse('2026-01-05T10:00:00.000Z')
 const run = simulateRun(lab(2))
 
-function watched(columns = 80, rows = 24) {
+function watched(columns = 80, rows = 24, options: LiveOptions = {}) {
   const writes: string[] = []
   const timer = manualTimer()
   const clock = { now: start }
   const stream = { columns, rows, write: (text: string) => writes.push(text) }
-  const reporter = liveReporter(stream, { color: false, now: () => clock.now, every: timer.every })
+  const reporter = liveReporter(stream, { ...options, color: false, now: () => clock.now, every: timer.every })
   const play = (events: readonly Event[]) => {
     for (const event of events) {
       clock.now = Date.parse(event.at)
@@ -72,6 +73,32 @@ describe('drawing', () => {
     expect(last).not.toContain('running')
     play(simulateRun(failing).slice(-1))
     expect(writes.at(-1)).toBe(last)
+  })
+
+  test('says that it is stopping, and how to have it end at once', () => {
+    const stop = new AbortController()
+    const { writes, play, timer } = watched(80, 24, { stop: stop.signal })
+    play(run.slice(0, 8))
+    stop.abort()
+    timer.tick()
+    expect(writes.at(-1)).toContain('stopping  Ctrl-C again ends it at once')
+    expect(writes.at(-1)).not.toContain('time left')
+  })
+
+  test('of a frame, only the lines that have changed are written', () => {
+    const writes: string[] = []
+    const screen = redrawable({ columns: 80, rows: 24, write: (text: string) => writes.push(text) })
+    screen.draw([], ['header 1', 'same', 'other 1'])
+    screen.draw([], ['header 2', 'same', 'other 2'])
+    expect(writes[1]).toContain('\u001b[3A\r')
+    expect(writes[1]).toContain('header 2\u001b[K\n\nother 2\u001b[K\n')
+    screen.draw([], ['header 2', 'same', 'other 2'])
+    expect(writes).toHaveLength(2)
+    // Lines that stay push the frame down by writing over it: no row is blank in between.
+    screen.draw(['what ended'], ['header 3', 'same'])
+    expect(writes[2]).toContain('what ended\u001b[K\n\u001b[?7lheader 3\u001b[K\nsame\u001b[K\n\u001b[?7h\u001b[J')
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: what wipes a whole row
+    expect(writes[2]).not.toMatch(/\u001b\[2K/)
   })
 
   test('can be closed before the run has ended, with what ended meanwhile shown', () => {
