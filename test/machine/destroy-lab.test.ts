@@ -3,7 +3,6 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Host } from '../../lib/host/host.ts'
 import { scriptedConnection } from '../../lib/host/scripted.ts'
-import { toFailure } from '../../lib/host/to-failure.ts'
 import { destroyLab } from '../../lib/machine/destroy-lab.ts'
 import { takeInventory } from '../../lib/machine/libvirt-inventory.ts'
 import { machineKeys } from '../../lib/machine/machine-keys.ts'
@@ -14,6 +13,7 @@ import { removeMachine } from '../../lib/machine/remove-machine.ts'
 import { createMachine } from '../../lib/machine/virtual-machine.ts'
 import { parseXml, type XmlElement } from '../../lib/machine/xml.ts'
 import type { Topology } from '../../lib/topology/topology.ts'
+import { failureOf } from '../host/failure-of.ts'
 import { fakeGuest, fakeLibvirt } from './fake-libvirt.ts'
 import { lab, nodeOf } from './lab-for-tests.ts'
 import { filesOf, scriptedContext, stateFolder } from './scripted-context.ts'
@@ -32,14 +32,6 @@ async function destroy(host: Host, topology: Topology, state: string) {
 }
 
 const parsed = (text: string): XmlElement => parseXml(text)[0] as XmlElement
-
-const failureOf = async (promise: Promise<unknown>) =>
-  toFailure(
-    await promise.then(
-      () => undefined,
-      (error) => error,
-    ),
-  )
 
 test('takes this lab whole and nothing else, and is content with nothing', async () => {
   const { fake, host, other } = await twoLabs()

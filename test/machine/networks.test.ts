@@ -1,10 +1,10 @@
 import { expect, test } from 'bun:test'
 import { scriptedConnection } from '../../lib/host/scripted.ts'
-import { toFailure } from '../../lib/host/to-failure.ts'
 import { bridgeName } from '../../lib/machine/names.ts'
 import { checkNetworks, createNetworks, destroyNetworks, vmNetworks } from '../../lib/machine/networks.ts'
 import { parseXml, type XmlElement } from '../../lib/machine/xml.ts'
 import type { Machine, Topology } from '../../lib/topology/topology.ts'
+import { failureOf } from '../host/failure-of.ts'
 import { fakeLibvirt } from './fake-libvirt.ts'
 import { lab, nodeOf, withNode } from './lab-for-tests.ts'
 import { hostOf } from './scripted-context.ts'
@@ -16,14 +16,6 @@ function bench() {
 }
 
 const names = ['paper-cloud', 'paper-edge-1', 'paper-edge-2', 'paper-management']
-const refusal = async (promise: Promise<unknown>) =>
-  toFailure(
-    await promise.then(
-      () => undefined,
-      (error) => error,
-    ),
-  )
-
 test('from nothing to four networks; a second time changes nothing', async () => {
   const { fake, host, commands } = bench()
   expect(await checkNetworks(host, lab)).toMatchObject({
@@ -79,7 +71,7 @@ test('one that differs is never redefined: it says what differs', async () => {
   const check = await checkNetworks(host, moved)
   const difference = 'the host’s address is 192.168.22.1/24 instead of 192.168.99.1/24'
   expect(check).toEqual({ done: false, why: `network paper-management: ${difference}` })
-  expect(await refusal(createNetworks(host, moved))).toMatchObject({
+  expect(await failureOf(createNetworks(host, moved))).toMatchObject({
     kind: 'refused',
     message: `libvirt network paper-management exists, but ${difference}`,
     cure: expect.stringContaining('kedge destroy'),
@@ -91,7 +83,7 @@ test('one that somebody else made is refused before anything is made, and never 
   const { fake, host } = bench()
   const definition = parseXml("<network><name>paper-cloud</name><forward mode='nat'/></network>")[0] as XmlElement
   fake.networks.set('paper-cloud', { definition, isActive: true, isAutostarted: true })
-  const failure = await refusal(createNetworks(host, lab))
+  const failure = await failureOf(createNetworks(host, lab))
   expect(failure.message).toBe('libvirt network paper-cloud exists, but was not made by kedge for this lab')
   expect([...fake.networks.keys()]).toEqual(['paper-cloud'])
   await destroyNetworks(host, lab)
@@ -106,7 +98,7 @@ test('what the hypervisor reaches already is not covered by a new network', asyn
 192.168.23.64/26 dev br7 proto kernel scope link src 192.168.23.65
 local 192.168.22.1 dev lo table local proto kernel scope host src 192.168.22.1
 `
-  expect(await refusal(createNetworks(host, lab))).toMatchObject({
+  expect(await failureOf(createNetworks(host, lab))).toMatchObject({
     kind: 'refused',
     message: 'network cloud (192.168.23.0/24) overlaps 192.168.23.64/26 on br7',
     cure: expect.stringContaining('another range'),
@@ -131,7 +123,7 @@ test('one that was renamed is named by both names, and gone it is made anew', as
   )
   fake.networks.delete('paper-cloud')
   fake.networks.set('mine', { ...cloud, definition: { ...cloud.definition, children } })
-  expect(await refusal(createNetworks(host, lab))).toMatchObject({
+  expect(await failureOf(createNetworks(host, lab))).toMatchObject({
     kind: 'refused',
     message: expect.stringContaining('libvirt network paper-cloud is called mine now'),
     cure: expect.stringContaining('virsh net-undefine mine'),

@@ -1,11 +1,11 @@
 import { expect, setDefaultTimeout, test } from 'bun:test'
 import { scriptedConnection } from '../../lib/host/scripted.ts'
-import { toFailure } from '../../lib/host/to-failure.ts'
 import { macAddress } from '../../lib/machine/names.ts'
 import { createNetworks } from '../../lib/machine/networks.ts'
 import { checkMachine, createMachine, virtualMachine } from '../../lib/machine/virtual-machine.ts'
 import { find, findAll, parseXml, type XmlElement } from '../../lib/machine/xml.ts'
 import type { Topology } from '../../lib/topology/topology.ts'
+import { failureOf } from '../host/failure-of.ts'
 import { type FakeLibvirt, fakeGuest, fakeLibvirt } from './fake-libvirt.ts'
 import { lab, nodeOf, withNode } from './lab-for-tests.ts'
 import { filesOf, imageAsset, type Scripted, scriptedContext, stateFolder } from './scripted-context.ts'
@@ -48,14 +48,6 @@ const whyOf = async ({ ctx }: Scripted): Promise<string> => {
   const check = await checkMachine(ctx)
   return check.done ? 'done' : check.why
 }
-
-const failureOf = async (promise: Promise<unknown>) =>
-  toFailure(
-    await promise.then(
-      () => undefined,
-      (error) => error,
-    ),
-  )
 
 test('from nothing to a VM that answers; a second time changes nothing', async () => {
   const { fake, open } = await bench()
