@@ -7,6 +7,7 @@ import { createProgress } from '../../../bundle/progress.ts'
 import { verifyBundle } from '../../../bundle/verify-bundle.ts'
 import { lockLab } from '../../../event/lab-lock.ts'
 import { killChildren } from '../../../host/child.ts'
+import { endLeftovers, processMark } from '../../../host/guard.ts'
 import { localConnection } from '../../../host/local.ts'
 import { cleanLine } from '../../../report/clean-line.ts'
 import { printableJson } from '../../../report/json.ts'
@@ -123,13 +124,15 @@ type Ending = { readonly options: CreateOptions; readonly lab: Lab; onEnd(): voi
 async function create(terminal: Terminal, creation: Creation, { options, lab, onEnd }: Ending): Promise<number> {
   const folder = workFolderOf(creation.output)
   mkdirSync(folder, { recursive: true })
-  const lock = lockLab(folder, 'kedge bundle create')
+  const lock = lockLab(folder, 'kedge bundle create', processMark)
   if (!lock.ok) {
     const who = lock.holder ? `process ${lock.holder.pid} since ${lock.holder.since}` : 'another kedge'
     throw new CliError(exitCodes.labHeld, `${creation.output} is being made by ${who}`)
   }
   const began = performance.now()
   try {
+    // What a killed one has begun writes to the same files.
+    await endLeftovers(lock.marksOfKilled)
     const gathered = await createBundle(creation)
     onEnd()
     const seconds = (performance.now() - began) / 1000
@@ -150,7 +153,7 @@ async function create(terminal: Terminal, creation: Creation, { options, lab, on
       terminal.error(`to use it, write into the lab file: bundle: ${/^[./]/.test(shown) ? shown : `./${shown}`}\n`)
     return exitCodes.done
   } finally {
-    lock.release()
+    lock.release(true)
   }
 }
 
