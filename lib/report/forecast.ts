@@ -65,7 +65,8 @@ export function remaining(forecast: Forecast, progress: Progress, nowMillisecond
     if (runs && runSeconds === undefined) isAtLeast = true
     const since = active?.attemptMilliseconds ?? active?.sinceMilliseconds ?? nowMilliseconds
     const whole = runs ? (runSeconds ?? 0) : lookSeconds
-    const own = Math.max(0, whole - Math.max(0, nowMilliseconds - since) / 1000)
+    // Below 0 for what takes longer than it did; what waits for it begins now at the earliest.
+    const own = whole - (nowMilliseconds - since) / 1000
     const end = waitsFor.reduce((latest, need) => Math.max(latest, ends.get(need) ?? 0), 0) + own
     ends.set(id, end)
     longest = Math.max(longest, end)

@@ -4,7 +4,9 @@ import { chooseReporter, type Display } from '../../lib/cli/reporter.ts'
 import type { Event } from '../../lib/event/event.ts'
 import { simulateRun } from '../report/simulated-run.ts'
 
+const message = '“größer” – 日本'
 const events = simulateRun([
+  { id: 'send-model@hypervisor', phase: 'p', waitsFor: [], seconds: 1, ends: { kind: 'refused', message } },
   {
     id: 'fetch-model@hypervisor',
     phase: 'p',
@@ -53,7 +55,7 @@ test('a terminal gets the live display, and nothing else does', () => {
 
 test('where it is not drawn it is lines, with the time in CI', () => {
   const plain = written({ isTty: false, isOutputTty: false, env: {} }).lines
-  expect(plain).toMatch(/^ {3}0:00 {2}0\/1 {2}paper: run/)
+  expect(plain).toMatch(/^ {3}0:00 {2}0\/2 {2}paper: run/)
   const inCi = written({ isTty: false, isOutputTty: false, env: { CI: '1' } }).lines
   for (const line of inCi.trimEnd().split('\n')) expect(line).toMatch(/^2026-01-05T10:00:0\d\.\d{3}Z /)
   for (const text of [plain, inCi]) expect(text).not.toContain('\u001b')
@@ -74,6 +76,7 @@ test.each([
   ['nothing at all', {}],
 ])('a terminal without UTF-8 is sent ASCII alone, also of what nodes say: %s', (_, env) => {
   expect(written({ env: { TERM: 'xterm', ...env } }).drawn).not.toMatch(/[\u0080-\u{10ffff}]/u)
+  expect(written({ env: { TERM: 'xterm', ...env } }).drawn).toContain('failed: "gr??er" - ??')
   const { lines } = written({ env: { TERM: 'xterm', ...env } }, { verbose: true })
   expect(lines).toContain('gr??er als "vorher" - ??')
 })

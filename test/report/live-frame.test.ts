@@ -53,6 +53,7 @@ for (const [columns, rows] of sizes) {
 }
 
 test('without Unicode every sign is ASCII', async () => {
+  expect(frameAfter(38, busy, 80, 24, false).join('\n')).toMatch(/^[\n -~]*$/)
   const lines = frameAfter(60, failing, 60, 6, false)
   expect(lines.join('\n')).toMatch(/^[\n -~]*$/)
   await expectGolden('live-failing-ascii.txt', `${lines.join('\n')}\n`)

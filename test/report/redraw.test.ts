@@ -30,6 +30,7 @@ test('a shorter text in the same row leaves nothing of the longer one', () => {
   const { draw, lines } = drawn(20, 10)
   draw([], ['a long header', 'x'])
   draw([], ['header', 'x'])
+  expect(lines()).toEqual(['header', 'x'])
   draw(['ended'], ['h', 'x'])
   expect(lines()).toEqual(['ended', 'h', 'x'])
 })
