@@ -5,8 +5,8 @@ import { architectureIn, archiveNames } from '../../lib/bundle/architecture-in.t
 import { parseImageReference, pullAddress } from '../../lib/bundle/image-reference.ts'
 import { inspectImage, pullImage } from '../../lib/bundle/pull-image.ts'
 import type { Puller } from '../../lib/bundle/skopeo.ts'
-import { type Failure, TaskError } from '../../lib/event/failure.ts'
 import { localConnection } from '../../lib/host/local.ts'
+import { failureOf } from '../host/failure-of.ts'
 import { type FileServer, madeBytes, serveFiles } from './file-server.ts'
 import { temporaryFolder } from './make-bundle.ts'
 import { type Registry, startRegistry } from './registry.ts'
@@ -34,11 +34,6 @@ function puller(more: Partial<Puller> & { env?: Record<string, string>; mirror?:
   const signal = rest.signal ?? new AbortController().signal
   const host = connection.bind({ signal, onOutput: () => {}, ...(env ? { env } : {}) })
   return { $: host.$, web, registries: { 'docker.io': mirror }, signal, ...rest }
-}
-
-const failureOf = async (promise: Promise<unknown>) => {
-  const error = await promise.catch((thrown) => thrown)
-  return (error instanceof TaskError ? error.failure : error) as Failure
 }
 
 const name = 'docker.io/kubeedge/pause:3.6'
@@ -151,7 +146,7 @@ test('a stop ends it at once and leaves nothing', async () => {
   const image = { source: `127.0.0.1:${new URL(broken.url).port}/x@${digest}`, digest, sizeBytes: 1 }
   const scratch = join(folder, 'scratch')
   const pull = { names: [name], architecture: 'amd64' as const, image, path: join(folder, 'image'), scratch }
-  const pulling = failureOf(pullImage(pull, puller({ mirror: broken.url, signal: stop.signal })))
+  const pulling = pullImage(pull, puller({ mirror: broken.url, signal: stop.signal })).catch((error) => error)
   while (broken.requests.length === 0) await Bun.sleep(20)
   stop.abort()
   expect(await pulling).toBe(stop.signal.reason)

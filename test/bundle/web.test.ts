@@ -4,17 +4,12 @@ import { connect, createServer, type Server, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { proxyFor } from '../../lib/bundle/proxy.ts'
 import { fetchSize, fetchText, type Web } from '../../lib/bundle/web.ts'
-import { type Failure, TaskError } from '../../lib/event/failure.ts'
+import { failureOf } from '../host/failure-of.ts'
 import { type FileServer, listen, pathOf, serveFiles } from './file-server.ts'
 import { temporaryFolder } from './make-bundle.ts'
 
 const web: Web = { env: {}, stallSeconds: 20, attempts: 2, pauseSeconds: 0.01 }
 const never = new AbortController().signal
-const failureOf = async (promise: Promise<unknown>) => {
-  const error = await promise.catch((thrown) => thrown)
-  return (error instanceof TaskError ? error.failure : error) as Failure
-}
-
 let identity: { key: string; cert: string }
 let plain: FileServer
 let encrypted: FileServer

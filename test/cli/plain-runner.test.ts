@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Event } from '../../lib/event/event.ts'
 import { builtBinary, runIn } from '../build/binary.ts'
+import { isAlive } from '../host/contract-stop.ts'
 
 let lab: string
 beforeAll(() => void builtBinary(), 120_000)
@@ -26,15 +27,7 @@ const ends = (stdout: string) =>
     /finished|failed|skipped/.test(event.type) && 'id' in event ? [`${event.type} ${event.id}`] : [],
   )
 
-/** Whether a process runs; one that has ended and was not collected yet does not. */
-function isAlive(pidFile: string): boolean {
-  const pid = readFileSync(join(lab, pidFile), 'utf8').trim()
-  try {
-    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))
-  } catch {
-    return false
-  }
-}
+const pidIn = (file: string) => Number(readFileSync(join(lab, file), 'utf8'))
 
 describe('with extends: none kedge is a plain task runner', () => {
   test('each thing is done once, and a second run finds it done', () => {
@@ -91,7 +84,7 @@ describe('with extends: none kedge is a plain task runner', () => {
     const { exitCode, stderr } = kedge('run', 'all')
     expect(exitCode).toBe(5)
     expect(stderr).toContain('timeout of 1 s')
-    expect(isAlive('pid')).toBe(false)
+    expect(isAlive(pidIn('pid'))).toBe(false)
   })
 
   test('commands run in the folder of the file, wherever kedge was started, with the env of the task', () => {
@@ -158,7 +151,7 @@ describe('Ctrl-C', () => {
     expect(await run.exited).toBe(130)
     const text = await new Response(run.stderr).text()
     expect(text).toContain('kedge run all')
-    expect(isAlive('pid')).toBe(false)
+    expect(isAlive(pidIn('pid'))).toBe(false)
     expect(existsSync(join(lab, 'b'))).toBe(false)
   })
 
@@ -172,6 +165,6 @@ describe('Ctrl-C', () => {
     await Bun.sleep(300)
     run.kill('SIGINT')
     expect(await run.exited).toBe(130)
-    while (isAlive('pid')) await Bun.sleep(20)
+    while (isAlive(pidIn('pid'))) await Bun.sleep(20)
   })
 })
