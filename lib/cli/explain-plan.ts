@@ -1,21 +1,35 @@
 import type { Event, InstanceId } from '../event/event.ts'
+import { type Holder, holderNow } from '../event/lab-lock.ts'
 import { changedInputs, type Inputs } from '../plan/inputs-of.ts'
 import type { Instance } from '../plan/plan.ts'
 import { cleanLine } from '../report/clean-line.ts'
 import type { PlanRow } from '../report/plan-text.ts'
 import { notAskable } from '../run/run-instance.ts'
+import type { Lab } from './lab.ts'
 import { unknownBecause, type Verdict } from './look.ts'
+import type { Past } from './past-of.ts'
+import { labInputs } from './session.ts'
 
 /** What is known before anything is asked. */
 export type Knowledge = {
   /** The newest end of each instance, and the newest event that tells how it is. */
   readonly lastEnds: ReadonlyMap<InstanceId, Event>
   readonly lastKnown: ReadonlyMap<InstanceId, Event>
-  /** Whether a run is at it now. */
-  readonly isHeld: boolean
+  /** Who works on the lab now. */
+  readonly held?: Partial<Holder>
   readonly inputs: (instance: Instance) => Inputs
   /** Instances that would run even where they are done. */
   readonly forced: ReadonlySet<InstanceId>
+}
+
+/** What this machine knows of a lab that is about to be asked. */
+export function knowledgeOf(
+  lab: Lab,
+  { lastEnds, lastKnown }: Past,
+  forced: Knowledge['forced'] = new Set(),
+): Knowledge {
+  const held = holderNow(lab.stateFolder)
+  return { lastEnds, lastKnown, inputs: labInputs(lab), forced, ...(held ? { held } : {}) }
 }
 
 /**
@@ -59,7 +73,7 @@ function rowOf(
       : { ...row, state, after: [], changed: [] }
   }
   const begun = known?.type === 'task-started'
-  if (begun && knowledge.isHeld) return { ...row, state, reason: 'running' }
+  if (begun && knowledge.held) return { ...row, state, reason: 'running' }
   if (begun) return { ...row, state, reason: 'unfinished' }
   if (last?.type === 'task-failed') return { ...row, state, reason: 'failed' }
   if (!wasDone) return { ...row, state, reason: 'never-run' }

@@ -1,5 +1,6 @@
 import type { Host } from '../host/host.ts'
 import type { Topology } from '../topology/topology.ts'
+import { isBundle } from './domain-disks.ts'
 import { allDefined, type Defined } from './libvirt.ts'
 import { bridgeName, libvirtName } from './names.ts'
 import { madeFor } from './ownership.ts'
@@ -13,6 +14,8 @@ export type ListedMachine = {
   /** In libvirt's words: `running`, `shut off`, … */
   readonly state: string
   readonly isInFile: boolean
+  /** Whether its definition has the bundle as a disk. */
+  readonly hasBundle: boolean
 }
 
 /** What of a lab there is on the hypervisor, and what stands beside it. */
@@ -95,7 +98,15 @@ function machinesOf(topology: Topology, domains: readonly Defined[]): readonly L
   const machines = domains.flatMap(({ definition, name, state }) => {
     const owner = madeFor(topology.lab, definition)
     return owner && 'node' in owner
-      ? [{ node: owner.node, domain: name, state, isInFile: order.includes(owner.node) }]
+      ? [
+          {
+            node: owner.node,
+            domain: name,
+            state,
+            isInFile: order.includes(owner.node),
+            hasBundle: findAll(definition, ['devices', 'disk']).some(isBundle),
+          },
+        ]
       : []
   })
   const place = ({ node }: ListedMachine): number => (order.includes(node) ? order.indexOf(node) : order.length)

@@ -44,7 +44,6 @@ function knowledge(past: Past, more: Partial<Knowledge> = {}, inputs: typeof giv
   return {
     lastEnds: events(({ type }) => type === 'task-finished' || type === 'task-failed'),
     lastKnown: events(() => true),
-    isHeld: false,
     inputs: () => given,
     forced: new Set(),
     ...more,
@@ -85,7 +84,7 @@ describe('why an instance is to be done', () => {
   })
 
   test('a run is at it now', () => {
-    expect(one(id, swap, knowledge({ [id]: 'started' }, { isHeld: true }))).toMatchObject({ reason: 'running' })
+    expect(one(id, swap, knowledge({ [id]: 'started' }, { held: {} }))).toMatchObject({ reason: 'running' })
   })
 
   test('it was given something else since, and in what part', () => {
@@ -144,7 +143,7 @@ describe('nodes that the file no longer names', () => {
     'create-networks@hypervisor',
     'join-edge@edge-3',
   ] as const
-  const machine = { node: 'edge-4', domain: 'paper-edge-4', state: 'running', isInFile: false }
+  const machine = { node: 'edge-4', domain: 'paper-edge-4', state: 'running', isInFile: false, hasBundle: true }
   const ask = (...[machines, hasVms]: [Parameters<typeof removedNodes>[2], boolean]) =>
     removedNodes(topology, known, machines, { hasVms, kedge: "kedge -c 'my lab.yaml'" }).map(
       ({ node, does, command }) => [node, does, command],
@@ -206,7 +205,7 @@ describe('as it is read', () => {
   const removed = removedNodes(
     topology,
     ['join-edge@edge-3'],
-    [{ node: 'edge-3', domain: 'paper-edge-3', state: 'running', isInFile: false }],
+    [{ node: 'edge-3', domain: 'paper-edge-3', state: 'running', isInFile: false, hasBundle: true }],
     { hasVms: true, kedge: 'kedge' },
   )
   const two = paperLab(200)

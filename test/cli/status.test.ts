@@ -2,16 +2,17 @@ import { afterAll, describe, expect, test } from 'bun:test'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Terminal } from '../../lib/cli/command.ts'
-import status, { nodesWithCertificates } from '../../lib/cli/commands/status.ts'
+import { nodesWithCertificates } from '../../lib/cli/commands/status.ts'
 import { expiryLines } from '../../lib/cli/expiry-lines.ts'
 import { lookAtExpiries } from '../../lib/cli/look-at-expiries.ts'
 import { TaskError } from '../../lib/event/failure.ts'
+import { lockLab } from '../../lib/event/lab-lock.ts'
 import { type Rule, scriptedConnection } from '../../lib/host/scripted.ts'
 import type { Expiry } from '../../lib/kubeedge/expiry.ts'
 import type { Surroundings } from '../../lib/run/task-context.ts'
 import { makeCertificate } from '../kubeedge/make-certificate.ts'
 import { loadLab } from '../tasks/context.ts'
+import { runHere } from './run-here.ts'
 
 const topology = loadLab()
 const year = makeCertificate('year', 365)
@@ -20,10 +21,10 @@ const nodesNamed = (...names: string[]) => topology.nodes.filter(({ name }) => n
 
 describe('the nodes that are asked', () => {
   type Row = Parameters<typeof nodesWithCertificates>[1][number]
-  const row = (node: string, state: Row['state'], lastRun?: 'finished' | 'failed'): Row => ({
+  const row = (node: string, state: Row['state'], ended?: 'finished' | 'failed'): Row => ({
     node,
     state,
-    lastRun: lastRun && `2026-01-01T00:00:00Z ${lastRun}`,
+    ...(ended ? { lastRun: { run: 'r', at: '2026-01-01T00:00:00.000Z', ended, seconds: 1 } } : {}),
   })
   const asked = (...rows: Row[]) => nodesWithCertificates(topology, rows).map(({ name }) => name)
 
@@ -168,37 +169,33 @@ describe('the command', () => {
   const folder = mkdtempSync(join(tmpdir(), 'kedge-status-'))
   afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-  /** Runs `kedge status` in this process, on a lab file of its own. */
-  async function run(name: string, config: string, options: { readonly json?: boolean } = {}) {
+  /** Runs `kedge status` on a lab file of its own. */
+  async function run(name: string, config: string, ...words: string[]) {
     const cwd = join(folder, name)
     mkdirSync(cwd)
     writeFileSync(join(cwd, 'kedge.config.yaml'), config)
-    const written: string[] = []
-    const terminal: Partial<Terminal> = {
-      write: (text) => void written.push(text),
-      error: (text) => void written.push(text),
-      cwd,
-      env: {},
-      isTty: false,
-      signal: new AbortController().signal,
-      atOnce: () => {},
-      backlog: () => undefined,
-    }
-    const exitCode = await status.run(terminal as Terminal, [], { color: 'never', ...options })
-    return { exitCode, text: written.join('') }
+    return await runHere(cwd, ['status', ...words])
   }
   const plain = "version: 1\nlab: plain\nextends: none\ntasks: { a: { on: hypervisor, sh: 'true', check: 'true' } }\n"
 
-  test('says nothing of certificates where there can be none', async () => {
-    const { exitCode, text } = await run('text', plain)
-    expect({ exitCode, text }).toEqual({ exitCode: 0, text: 'hypervisor  1/1 done\n  a         done      -\n' })
+  const head = 'lab       plain: 1 done\nnow       nobody works on it\nlast run  none\n\n'
+
+  test('says nothing of certificates and of a bundle where there can be none', async () => {
+    expect(await run('text', plain)).toEqual({
+      exitCode: 0,
+      stdout: `${head}node, task  state  last run  took\nhypervisor  1/1 done\n  a         done   -\n`,
+      stderr: '',
+    })
   })
 
-  test('--json always has the list', async () => {
-    const { text } = await run('json', plain, { json: true })
-    expect(JSON.parse(text)).toEqual({
+  test('--json has all of it, also what is not there', async () => {
+    const { stdout } = await run('json', plain, '--json')
+    expect(JSON.parse(stdout)).toEqual({
       lab: 'plain',
-      instances: [expect.objectContaining({ id: 'a@hypervisor', state: 'done' })],
+      now: null,
+      lastRun: null,
+      bundle: null,
+      instances: [{ id: 'a@hypervisor', task: 'a', node: 'hypervisor', state: 'done', why: '' }],
       certificates: [],
     })
   })
@@ -206,7 +203,58 @@ describe('the command', () => {
   test('a node on which nothing was ever done is not asked', async () => {
     const nodes = (text: string) =>
       `${text}nodes: { pi: { role: edge, ssh: { host: 127.0.0.1, port: 1, user: root }, cloudcore: 127.0.0.1 } }\n`
-    const { text } = await run('node', nodes(plain))
-    expect(text).toBe('hypervisor  1/1 done\n  a         done      -\n')
+    expect((await run('node', nodes(plain))).stdout).toBe(
+      `${head}node, task  state  last run  took\nhypervisor  1/1 done\n  a         done   -\n`,
+    )
+  })
+
+  test('when and how a run last ended each, how long it took, and what is so no longer', async () => {
+    const two = plain.replace(
+      'tasks: {',
+      "tasks: { b: { on: hypervisor, sh: 'touch b', check: 'test -e b' }, c: { on: hypervisor, sh: 'false', check: 'test -e b' },",
+    )
+    await run('runs', two)
+    const cwd = join(folder, 'runs')
+    expect((await runHere(cwd, ['run', 'all', '--jobs', '1', '--seed', '1'])).exitCode).toBe(5)
+    rmSync(join(cwd, 'b'), { force: true })
+    await runHere(cwd, ['run', 'b'])
+    rmSync(join(cwd, 'b'))
+    const { stdout } = await runHere(cwd, ['status'])
+    expect(stdout).toMatch(
+      /^lab {7}plain: 1 done, 1 drifted, 1 pending\nnow {7}nobody works on it\nlast run {2}\S+, began \S+Z, ok after [\d.]+ s\n/,
+    )
+    expect(stdout).toMatch(/^ {2}b {9}drifted {2}\d{4}-\d\d-\d\dT[\d:]{8}Z {2}[\d.]+ s +`test -e b` ended with 1$/m)
+    expect(stdout).toMatch(/^ {2}c {9}pending {2}\S+Z {2}failed after [\d.]+ s {2}`test -e b` ended with 1$/m)
+    const { instances, lastRun } = JSON.parse((await runHere(cwd, ['status', '--json'])).stdout)
+    expect(lastRun).toEqual({
+      run: expect.any(String),
+      startedAt: expect.any(String),
+      result: 'ok',
+      seconds: expect.any(Number),
+    })
+    expect(instances.find(({ task }: { task: string }) => task === 'b').lastRun).toEqual({
+      run: lastRun.run,
+      at: expect.stringMatching(/Z$/),
+      ended: 'finished',
+      seconds: expect.any(Number),
+    })
+  })
+
+  test('who works on the lab, since when', async () => {
+    await run('held', plain)
+    const stateFolder = join(folder, 'held/.kedge/plain')
+    const lock = lockLab(stateFolder, 'kedge run all')
+    try {
+      const { stdout } = await runHere(join(folder, 'held'), ['status'])
+      expect(stdout).toMatch(/^now {7}`kedge run all`, process \d+ on \S+, works on the lab since \S+Z$/m)
+      expect(JSON.parse((await runHere(join(folder, 'held'), ['status', '--json'])).stdout).now).toEqual({
+        command: 'kedge run all',
+        pid: process.pid,
+        host: expect.any(String),
+        since: expect.stringMatching(/Z$/),
+      })
+    } finally {
+      if (lock.ok) lock.release()
+    }
   })
 })

@@ -1,23 +1,20 @@
-import { existsSync } from 'node:fs'
-import { join } from 'node:path'
-import type { Event, InstanceId } from '../../event/event.ts'
-import { openJournal } from '../../event/journal.ts'
-import { holderNow } from '../../event/lab-lock.ts'
-import { type ListedMachine, listMachines } from '../../machine/libvirt-inventory.ts'
+import type { InstanceId } from '../../event/event.ts'
+import type { ListedMachine } from '../../machine/libvirt-inventory.ts'
 import type { Instance } from '../../plan/plan.ts'
 import { namedInstances, selectInstances } from '../../plan/select-instances.ts'
 import { asciiText } from '../../report/clean-line.ts'
 import { printableJson } from '../../report/json.ts'
 import { type PlanView, planText } from '../../report/plan-text.ts'
-import { hypervisorNode } from '../../topology/topology.ts'
 import { asTyped } from '../as-typed.ts'
 import { type Command, type GlobalOptions, type Terminal, wantsColorInData, wantsUnicode } from '../command.ts'
 import { exitCodes } from '../exit-codes.ts'
-import { explainPlan } from '../explain-plan.ts'
+import { explainPlan, knowledgeOf } from '../explain-plan.ts'
 import { type Lab, mustKnow, openLab } from '../lab.ts'
 import { lookThrough } from '../look.ts'
+import { machinesOf } from '../machines-of.ts'
+import { pastOf } from '../past-of.ts'
 import { removedNodes, usesLibvirt } from '../removed-nodes.ts'
-import { labInputs, openSession, type Session } from '../session.ts'
+import { openSession } from '../session.ts'
 
 type PlanOptions = GlobalOptions & {
   readonly offline?: boolean
@@ -67,10 +64,10 @@ Examples:
     mustKnow('node', options.on ?? [], ['hypervisor', ...lab.topology.nodes.map(({ name }) => name)])
     const selection = { tasks, ...(options.on ? { on: options.on } : {}) }
     const { instances } = selectInstances(lab.plan, selection)
-    const past = readPast(lab)
+    const past = pastOf(lab)
     const forced = options.force ? namedInstances(lab.plan, selection) : new Set<InstanceId>()
-    const held = holderNow(lab.stateFolder)
-    const knowledge = { ...past, isHeld: held !== undefined, inputs: labInputs(lab), forced }
+    const knowledge = knowledgeOf(lab, past, forced)
+    const { held } = knowledge
     const hasVms = usesLibvirt(lab.topology, lab.stateFolder)
     const removed = (machines?: readonly ListedMachine[]) =>
       removedNodes(lab.topology, past.lastKnown.keys(), machines, { hasVms, kedge: asTyped(terminal, options) })
@@ -87,7 +84,7 @@ Examples:
     try {
       const [seen, machines] = await Promise.all([
         lookThrough(session, terminal, lab, instances, forced),
-        hasVms ? machinesOf(session, terminal, lab) : [],
+        machinesOf(session, terminal, lab),
       ])
       const rows = explainPlan(instances, knowledge, seen.verdicts)
       show(terminal, lab, options, { rows, removed: removed(machines), ...(held ? { held } : {}) }, instances)
@@ -97,32 +94,6 @@ Examples:
     }
   },
 } satisfies Command
-
-/** What libvirt has of the lab; undefined where it does not answer, which the checks say in their own words. */
-async function machinesOf(session: Session, { signal }: Terminal, { topology }: Lab) {
-  const hypervisor = session.connections.to(hypervisorNode).bind({ signal, onOutput: () => {} })
-  return await listMachines(hypervisor, topology).catch(() => undefined)
-}
-
-type Past = {
-  readonly lastEnds: ReadonlyMap<InstanceId, Event>
-  readonly lastKnown: ReadonlyMap<InstanceId, Event>
-  /** The last thing that is known at all. */
-  readonly end?: { readonly run: string; readonly at: string }
-}
-
-function readPast({ stateFolder }: Lab): Past {
-  const path = join(stateFolder, 'journal.sqlite')
-  if (!existsSync(path)) return { lastEnds: new Map(), lastKnown: new Map() }
-  const journal = openJournal(path, { readOnly: true })
-  try {
-    const [newest] = journal.runs()
-    const end = newest && journal.events(newest.run).at(-1)
-    return { lastEnds: journal.lastEnds(), lastKnown: journal.lastKnown(), ...(end ? { end } : {}) }
-  } finally {
-    journal.close()
-  }
-}
 
 function show(
   terminal: Terminal,
