@@ -1,5 +1,6 @@
-import { existsSync, renameSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { replaceFile } from '../event/replace-file.ts'
 import { readSmallFile } from '../host/read-small-file.ts'
 
 /**
@@ -13,8 +14,7 @@ export async function checkOnce(note: string, path: string, what: string, check:
   await check()
   if (!existsSync(dirname(note))) return
   // As it was before it was read: one that changed meanwhile is read again.
-  writeFileSync(`${note}.new`, wanted, { mode: 0o600 })
-  renameSync(`${note}.new`, note)
+  replaceFile(note, wanted)
 }
 
 /** What tells a file apart from what it was; no program can set the last time back. */

@@ -1,5 +1,6 @@
-import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { replaceFile } from '../event/replace-file.ts'
 import { toFailure } from '../host/to-failure.ts'
 import { restoreNode } from '../isolation/restore.ts'
 import type { Terminal } from './command.ts'
@@ -21,8 +22,7 @@ export function noteIsolated(lab: Lab, nodes: readonly string[]): void {
     rmSync(file, { force: true })
     return
   }
-  writeFileSync(`${file}.new`, JSON.stringify(nodes), { mode: 0o600 })
-  renameSync(`${file}.new`, file)
+  replaceFile(file, JSON.stringify(nodes))
 }
 
 /** Puts back what a proof that was killed left cut off; what cannot be put back is said, and stays noted. */

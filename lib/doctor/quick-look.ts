@@ -1,5 +1,6 @@
-import { readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { replaceFile } from '../event/replace-file.ts'
 import type { Connection, Host } from '../host/host.ts'
 import { toFailure } from '../host/to-failure.ts'
 import { libvirtUri } from '../machine/libvirt.ts'
@@ -129,7 +130,5 @@ function remember(
   })
   const now = { ...before, ...Object.fromEntries(found) }
   if (JSON.stringify(now) === JSON.stringify(before)) return
-  const aside = `${fileIn(stateFolder)}.new`
-  writeFileSync(aside, `${JSON.stringify(now, null, 2)}\n`, { mode: 0o600 })
-  renameSync(aside, fileIn(stateFolder))
+  replaceFile(fileIn(stateFolder), `${JSON.stringify(now, null, 2)}\n`)
 }

@@ -1,7 +1,8 @@
 import { Database } from 'bun:sqlite'
-import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
+import { replaceFile } from './replace-file.ts'
 
 /** Who holds a lab, as it said of itself. */
 export type Holder = {
@@ -88,10 +89,7 @@ export function isLabHeld(stateFolder: string): boolean {
 export const holderNow = (stateFolder: string): Partial<Holder> | undefined =>
   isLabHeld(stateFolder) ? (readHolder(join(stateFolder, 'holder.json')) ?? {}) : undefined
 
-function writeHolder(file: string, holder: Holder): void {
-  writeFileSync(`${file}.new`, JSON.stringify(holder), { mode: 0o600 })
-  renameSync(`${file}.new`, file)
-}
+const writeHolder = (file: string, holder: Holder): void => replaceFile(file, JSON.stringify(holder))
 
 function readHolder(file: string): Holder | undefined {
   try {

@@ -1,6 +1,7 @@
-import { readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { refused } from '../event/failure.ts'
+import { replaceFile } from '../event/replace-file.ts'
 import type { Host } from '../host/host.ts'
 import type { Accelerator } from '../topology/topology.ts'
 import { inTurn } from './in-turn.ts'
@@ -110,8 +111,5 @@ function recall(stateFolder: string, key: string): Verdict | undefined {
   }
 }
 
-function remember(stateFolder: string, key: string, verdict: Verdict): void {
-  const aside = `${memoryFile(stateFolder)}.new`
-  writeFileSync(aside, `${JSON.stringify({ key, ...verdict }, null, 2)}\n`)
-  renameSync(aside, memoryFile(stateFolder))
-}
+const remember = (stateFolder: string, key: string, verdict: Verdict): void =>
+  replaceFile(memoryFile(stateFolder), `${JSON.stringify({ key, ...verdict }, null, 2)}\n`)
