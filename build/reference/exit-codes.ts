@@ -19,7 +19,7 @@ const meanings: Readonly<Record<keyof typeof exitCodes, readonly [means: string,
     '`kedge why NODE`; an unknown key comes with the command that accepts it.',
   ],
   taskFailed: [
-    'A task failed, a claim of `kedge verify` does not hold, or something that was to be removed is still there.',
+    'A task failed, a claim of `kedge verify` does not hold, `kedge doctor` finds a host that is not fit, or something that was to be removed is still there.',
     'The end of the run says what to type next; `kedge logs TASK@NODE` has all that was printed.',
   ],
   labHeld: [
