@@ -32,13 +32,14 @@ export function graphText(graph: Graph, options: GraphTextOptions = {}): string 
     name: Math.max(0, ...names.map(widthOf)),
   }
   const room = options.width && options.width - widths.number - widths.rails - widths.name - 6
+  const whereOf = whereTexts(options.allNodes ?? [], room)
   const lines = nodes.map((node, at) => {
     const isFirst = layerOf(node) !== layerOf(nodes[at - 1])
     const parts = [
       paint.dim(padStart(isFirst ? String(layerOf(node)) : '', widths.number)),
       padEnd(rails[at] ?? '', widths.rails),
       paint.bold(padEnd(names[at] ?? '', widths.name)),
-      whereText(node.on, options.allNodes ?? [], room),
+      whereOf(node.on),
     ]
     return parts.join('  ').trimEnd()
   })
@@ -46,9 +47,8 @@ export function graphText(graph: Graph, options: GraphTextOptions = {}): string 
 }
 
 /** As many names as there is room for, and how many more there are. */
-function whereText(on: readonly string[], all: readonly string[], room: number | undefined): string {
-  if (all.length > 2 && on.length === all.length && on.every((node) => all.includes(node)))
-    return `all ${all.length} nodes`
+function whereText(on: readonly string[], all: ReadonlySet<string>, room: number | undefined): string {
+  if (all.size > 2 && on.length === all.size && on.every((node) => all.has(node))) return `all ${all.size} nodes`
   const nodes = on.map((node) => ({ node }))
   if (room === undefined) return listNodes(nodes, on.length)
   // A name and what parts it from the next takes three columns at least.
@@ -57,4 +57,16 @@ function whereText(on: readonly string[], all: readonly string[], room: number |
     if (widthOf(text) <= room) return text
   }
   return cut(on.length === 1 ? cleanLine(on[0] ?? '') : `${on.length} nodes`, room)
+}
+
+/** Many tasks run on the same nodes, which may be thousands: each list is made once. */
+function whereTexts(all: readonly string[], room: number | undefined): (on: readonly string[]) => string {
+  const allNodes = new Set(all)
+  const texts = new Map<string, string>()
+  return (on) => {
+    const key = on.join('\n')
+    const text = texts.get(key) ?? whereText(on, allNodes, room)
+    texts.set(key, text)
+    return text
+  }
 }

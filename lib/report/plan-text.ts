@@ -67,10 +67,8 @@ export const signs = { pending: '+', drifted: '~', done: '=', unknown: '?' } as 
 /** What a run would do: node by node, nodes of which the same is to be said together; what is gone from the file; a sum. */
 export function planText({ rows, removed, journal, held }: PlanView, options: PlanTextOptions = {}): string {
   const paint = style(options.color ?? false)
-  const nameWidth = Math.max(
-    0,
-    ...rows.filter((row) => isShown(row, options)).map(({ task }) => widthOf(cleanLine(task))),
-  )
+  const names = new Set(rows.filter((row) => isShown(row, options)).map(({ task }) => task))
+  const nameWidth = Math.max(0, ...[...names].map((task) => widthOf(cleanLine(task))))
   const blocks = [
     ...(journal ? [labelled('', [sourceText(journal)], options.width)] : []),
     ...(held ? [labelled('', [`${workerText(held)}: what it does is not done yet.`], options.width)] : []),
@@ -173,7 +171,7 @@ const toneOf = (state: PlanState, paint: Style) =>
 /** Why it is to do, and what its check said. */
 function wordsOf({ state, reason, why, after, changed, node }: PlanRow): string {
   if (state === 'done') return ''
-  const said = cleanLine(why)
+  const said = why === '' ? '' : cleanLine(why)
   const first = after.length === 0 ? '' : `after ${afterText(after, node)}`
   const parts = changed.map((part) => changedWords[part] ?? part).join(', ')
   switch (reason) {

@@ -1,4 +1,6 @@
 import { expect, setDefaultTimeout, test } from 'bun:test'
+import { isBundle } from '../../lib/machine/domain-disks.ts'
+import { bundleDiskXml } from '../../lib/machine/domain-xml.ts'
 import { libvirtUri } from '../../lib/machine/libvirt.ts'
 import { listMachines, takeInventory } from '../../lib/machine/libvirt-inventory.ts'
 import { parseXml, type XmlElement } from '../../lib/machine/xml.ts'
@@ -16,6 +18,29 @@ test('lists what kedge made for this lab, what the file has lost last', async ()
     ['edge-1', 'shut off', false],
     ['worker', 'running', false],
   ])
+})
+
+test('which of them have the bundle as a disk', async () => {
+  const { fake, host } = await twoLabs()
+  const having = async () => (await listMachines(host, lab)).flatMap(({ node, hasBundle }) => (hasBundle ? [node] : []))
+  const worker = fake.domains.get('paper-worker')
+  if (!worker) throw new Error('no worker')
+  const before = await having()
+  const children = worker.definition.children.map((child) =>
+    child.name === 'devices'
+      ? {
+          ...child,
+          children: [...child.children.filter((device) => !isBundle(device)), bundleDiskXml({ path: '/b' }, 'vdy')],
+        }
+      : child,
+  )
+  worker.definition = { ...worker.definition, children }
+  expect(await having()).toEqual([...new Set([...before, 'worker'])])
+  worker.definition = {
+    ...worker.definition,
+    children: children.map((child) => ({ ...child, children: child.children.filter((device) => !isBundle(device)) })),
+  }
+  expect(await having()).not.toContain('worker')
 })
 
 test('a clone carries kedge’s mark and is not kedge’s; a renamed VM still is', async () => {
