@@ -1,10 +1,9 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:net'
-import { userInfo } from 'node:os'
 import { join } from 'node:path'
 import { edgeJson } from '../distribution/kubectl-answers.ts'
-import { sshdPath, startSshd } from '../host/sshd.ts'
 import { edgecoreYaml } from '../tasks/fake-edge.ts'
+import { coveredMachine } from './covered-machine.ts'
 import { nodeOn, type SshLab, sshLab } from './ssh-lab.ts'
 
 /**
@@ -31,21 +30,6 @@ export type EdgeLab = SshLab & {
  */
 export type Fact = 'secrets' | 'secrets.next' | 'accepted' | 'words' | 'ahead'
 
-/** Whether folders can be covered here so that nobody else sees it. */
-export const canCover =
-  sshdPath !== undefined &&
-  userInfo().uid === 0 &&
-  Bun.spawnSync(['unshare', '-m', 'sh', '-c', coverings('/mnt', ['/etc'])]).exitCode === 0
-
-/** Changes to these folders go to memory, and are gone with the namespace. */
-function coverings(scratch: string, folders: readonly string[]): string {
-  const each = folders.flatMap((folder, at) => [
-    `mkdir ${scratch}/upper${at} ${scratch}/work${at}`,
-    `mount -t overlay overlay -o lowerdir=${folder},upperdir=${scratch}/upper${at},workdir=${scratch}/work${at} ${folder}`,
-  ])
-  return ['set -e', `mount -t tmpfs tmpfs ${scratch}`, ...each].join('\n')
-}
-
 export async function edgeLab(): Promise<EdgeLab> {
   const lab = sshLab()
   const { folder } = lab
@@ -63,26 +47,8 @@ export async function edgeLab(): Promise<EdgeLab> {
     edgecoreYaml.replaceAll('192.168.24.1:', `${address}:`).replace(/ *nodeIP: .*\n/, ''),
   )
 
-  const holder = Bun.spawn(
-    [
-      'unshare',
-      '-m',
-      'sh',
-      '-c',
-      `${coverings(`${folder}/scratch`, ['/etc', '/var/lib'])}\necho covered\nexec sleep 10000`,
-    ],
-    { stdin: 'ignore', stdout: 'pipe', stderr: 'inherit' },
-  )
-  const first = await holder.stdout.getReader().read()
-  if (!first.value) throw new Error('the folders could not be covered')
-  const inside = [
-    'nsenter',
-    `--mount=/proc/${holder.pid}/ns/mnt`,
-    '--wd=/',
-    'env',
-    `PATH=${folder}/bin:/usr/sbin:/usr/bin:/sbin:/bin`,
-  ]
-  const sshd = await startSshd({ config: [`ForceCommand exec ${inside.join(' ')} sh -c "$SSH_ORIGINAL_COMMAND"`] })
+  const machine = await coveredMachine(join(folder, 'scratch'), ['/etc', '/var/lib'], join(folder, 'bin'))
+  const { sshd } = machine
   writeFileSync(lab.knownHosts, `[127.0.0.1]:${sshd.port} ${sshd.hostKeyLine}\n`)
   const edge = nodeOn(sshd).replace(/ }$/, `, cloudcore: ${address} }`)
   lab.config(
@@ -104,7 +70,7 @@ export async function edgeLab(): Promise<EdgeLab> {
     address,
     set: (fact, text) => (text === undefined ? rmSync(file(fact), { force: true }) : writeFileSync(file(fact), text)),
     count: (what) => (existsSync(file(what)) ? readFileSync(file(what), 'utf8').length : 0),
-    onNode: (script) => Bun.spawnSync([...inside, 'bash', '-c', script]).stdout.toString(),
+    onNode: machine.onNode,
     async openPorts(...ports) {
       for (const port of ports) {
         const server = createServer((socket) => socket.destroy())
@@ -119,9 +85,7 @@ export async function edgeLab(): Promise<EdgeLab> {
     async stop() {
       await closePorts()
       lab.remove()
-      await sshd.stop()
-      holder.kill('SIGKILL')
-      await holder.exited
+      await machine.stop()
     },
   }
 }

@@ -11,6 +11,10 @@ export type Forwarder = {
   refuse(): Promise<void>
   listen(): Promise<void>
   stop(): Promise<void>
+  /** Bytes that went to where it leads, of all connections. */
+  passedBytes: number
+  /** When so many have, nothing more does. */
+  mostBytes: number
 }
 
 export async function startForwarder(to: number): Promise<Forwarder> {
@@ -24,7 +28,11 @@ export async function startForwarder(to: number): Promise<Forwarder> {
       sockets.add(from)
       from.on('data', (chunk) => {
         isStalled ||= isSwallowing
-        if (!isStalled) into.write(chunk)
+        if (isStalled) return
+        const passed = into === far ? chunk.subarray(0, forwarder.mostBytes - forwarder.passedBytes) : chunk
+        if (into === far) forwarder.passedBytes += passed.length
+        isStalled = passed.length < chunk.length
+        into.write(passed)
       })
       from.on('error', () => {})
       from.on('close', () => {
@@ -52,8 +60,10 @@ export async function startForwarder(to: number): Promise<Forwarder> {
     await closed
   }
   await listen()
-  return {
+  const forwarder = {
     port,
+    passedBytes: 0,
+    mostBytes: Number.POSITIVE_INFINITY,
     swallow() {
       isSwallowing = true
     },
@@ -64,4 +74,5 @@ export async function startForwarder(to: number): Promise<Forwarder> {
     listen,
     stop: refuse,
   }
+  return forwarder
 }

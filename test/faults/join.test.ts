@@ -1,7 +1,8 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'bun:test'
 import { caHash, tokenAndCaJson, tokenOf } from '../kubeedge/make-token.ts'
 import { tokenFile } from '../tasks/fake-edge.ts'
-import { canCover, type EdgeLab, edgeLab } from './edge-lab.ts'
+import { canCover } from './covered-machine.ts'
+import { type EdgeLab, edgeLab } from './edge-lab.ts'
 import type { Finished } from './ssh-lab.ts'
 
 const ports = [10000, 10002, 10004]
