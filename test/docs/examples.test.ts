@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { kedgeSays } from '../../build/reference/kedge-says.ts'
 import { loadOwnTask, ownTaskFiles } from '../../lib/task/own-tasks.ts'
@@ -7,7 +7,7 @@ import { loadTopology } from '../../lib/topology/load-topology.ts'
 import type { Topology } from '../../lib/topology/topology.ts'
 import { tasks as builtIn } from '../../tasks/index.ts'
 import { temporaryFolder } from '../bundle/make-bundle.ts'
-import { sceneOn } from '../tasks/context.ts'
+import { failureOf, sceneOn } from '../tasks/context.ts'
 import { base } from '../topology/known.ts'
 
 const root = join(import.meta.dir, '../..')
@@ -64,6 +64,42 @@ test('on the bench of Raspberry Pis no VM is made, and every node is arm64', () 
   expect(nodes.map(({ machine }) => machine.kind)).toEqual(['existing', 'existing', 'existing'])
   expect(new Set(nodes.map(({ architecture }) => architecture))).toEqual(new Set(['arm64']))
   expect(tasks.find(({ name }) => name === 'create-networks')?.removed).toBe(true)
+})
+
+test('a Pi without the memory cgroup gets it for its next start, once, and asks for that', async () => {
+  const load = await loadOwnTask(join(examples, 'raspberry-pi-bench/tasks/enable-memory-cgroup.ts'))
+  const file = '/boot/firmware/cmdline.txt'
+  const look = 'grep -qw memory /sys/fs/cgroup/cgroup.controllers'
+  const change = `sed -i.kedge '1 s/$/ cgroup_enable=memory/' ${file}`
+  for (const [text, steps] of [
+    ['console=tty1 rootwait\n', [`edge-1$ ${look}`, `edge-1$ ${change}`]],
+    ['console=tty1 cgroup_enable=memory\n', [`edge-1$ ${look}`]],
+  ] as const) {
+    const scene = sceneOn('edge-1', {
+      rules: {
+        'edge-1': [
+          [look, { exitCode: 1 }],
+          [/^sed -i/, ''],
+        ],
+      },
+      files: { 'edge-1': { [file]: text } },
+    })
+    expect(await load().check(scene.ctx)).toEqual({ done: false, why: 'the memory cgroup is off' })
+    const failure = await failureOf(load().run(scene.ctx))
+    expect(failure).toBe('refused: edge-1 has to be restarted for its memory cgroup')
+    expect(scene.steps).toEqual([...steps])
+  }
+})
+
+test('kedge tasks gives each task one line, also one that is a script of many', async () => {
+  const folder = temporaryFolder()
+  writeFileSync(
+    join(folder, 'kedge.config.yaml'),
+    'version: 1\nlab: a\nextends: none\ntasks:\n  b:\n    on: hypervisor\n    sh: |\n      echo 1\n      echo 2\n',
+  )
+  const { stdout } = await kedgeSays(['tasks'], folder)
+  expect(stdout.trimEnd().split('\n')[1]).toMatch(/^b +hypervisor +- +echo 1 …$/)
+  expect(stdout.trimEnd().split('\n').length).toBe(2)
 })
 
 describe('the devices and workloads of the field lab', () => {

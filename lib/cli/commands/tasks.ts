@@ -25,9 +25,17 @@ export default {
       })
     if (options.json) terminal.write(`${JSON.stringify({ tasks: rows }, null, 2)}\n`)
     else {
-      const lines = rows.map((row) => [row.name, row.on.join(', '), row.needs.join(', ') || '-', row.description])
+      const lines = rows.map((row) => [
+        row.name,
+        row.on.join(', '),
+        row.needs.join(', ') || '-',
+        firstLine(row.description),
+      ])
       terminal.write(`${table([['task', 'runs on', 'needs', 'does'], ...lines]).join('\n')}\n`)
     }
     return exitCodes.done
   },
 } satisfies Command
+
+/** A command may be a script of many lines, and a row is one. */
+const firstLine = (text: string): string => text.trim().replace(/\s*\n[\s\S]*$/, ' …')
