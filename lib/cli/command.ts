@@ -22,6 +22,8 @@ export type Terminal = {
   readonly signal: AbortSignal
   /** Called when a second one ends kedge at once, which is then within a second. */
   atOnce(callback: () => Promise<void>): void
+  /** Called when kedge goes on after it was suspended (Ctrl-Z, then `fg`): others have written to the terminal meanwhile. */
+  atResume?(callback: () => void): void
   /** The running program. */
   readonly execPath: string
   /** The lab that the running program carries, where it is a pack. */

@@ -81,6 +81,7 @@ function terminal() {
     input: process.stdin,
     signal: stop.signal,
     atOnce: (callback: () => Promise<void>) => void last.push(callback),
+    atResume: (callback: () => void) => void process.on('SIGCONT', callback),
     execPath: process.execPath,
   }
 }

@@ -20,9 +20,12 @@ export function chooseReporter(terminal: Terminal, options: Display): Reporter {
   const forecast = quiet ? undefined : options.forecast?.()
   const isCi = isOn(terminal.env.CI)
   if (isTerminal(terminal) && !isCi && !quiet && !verbose) {
-    return liveReporter(terminal.errorStream, { color, unicode, forecast, stop: terminal.signal })
+    const live = liveReporter(terminal.errorStream, { color, unicode, forecast, stop: terminal.signal })
+    terminal.atResume?.(live.beginAnew)
+    return live
   }
-  return plainReporter(terminal.error, { color, unicode, verbose, quiet, forecast, timestamps: isCi })
+  const stop = terminal.signal
+  return plainReporter(terminal.error, { color, unicode, verbose, quiet, forecast, stop, timestamps: isCi })
 }
 
 /** One in which lines can be drawn anew, and that is not shared with what another program makes of stdout. */

@@ -18,12 +18,19 @@ export type LiveOptions = {
   readonly stop?: AbortSignal
   /** Milliseconds since 1970, the same clock as the events' `at`. */
   readonly now?: () => number
-  /** Calls `tick` again and again until the returned function is called; must not keep the process alive. */
-  readonly every?: (milliseconds: number, tick: () => void) => () => void
+  /**
+   * Calls `tick` again and again until the returned function is called, and says where it comes much too late; must not keep
+   * the process alive.
+   */
+  readonly every?: (milliseconds: number, tick: (isLate?: boolean) => void) => () => void
 }
 
-/** `close` leaves the screen clean wherever the run stands; needed only when the events end without `run-finished`. */
-export type LiveReporter = Reporter & { readonly close: () => void }
+export type LiveReporter = Reporter & {
+  /** Leaves the screen clean wherever the run stands; needed only when the events end without `run-finished`. */
+  readonly close: () => void
+  /** Draws below whatever others have written, instead of over it. */
+  readonly beginAnew: () => void
+}
 
 const frameMilliseconds = 100
 /** Narrower than that, names in columns would leave no room for what happened. */
@@ -49,10 +56,16 @@ export function liveReporter(stream: LiveStream, options: LiveOptions = {}): Liv
     keep(event)
     if (event.type === 'run-started') {
       endTimer?.()
-      endTimer = every(frameMilliseconds, draw)
+      endTimer = every(frameMilliseconds, tick)
     }
     if (event.type === 'run-finished') close()
     else if (now() - lastDrawn >= frameMilliseconds) draw()
+  }
+
+  /** One that was suspended until now hears of that, and begins anew, only after its timer: it waits for the next tick. */
+  function tick(isLate = false): void {
+    if (isLate) lastDrawn = now()
+    else draw()
   }
 
   function draw(): void {
@@ -97,11 +110,16 @@ export function liveReporter(stream: LiveStream, options: LiveOptions = {}): Liv
     scrollback.push(`${paint[toneColors[tone]](mark[tone])} ${painted}`)
   }
 
-  return Object.assign(report, { close })
+  return Object.assign(report, { close, beginAnew: screen.beginAnew })
 }
 
-function unreferencedTimer(milliseconds: number, tick: () => void): () => void {
-  const timer = setInterval(tick, milliseconds)
+function unreferencedTimer(milliseconds: number, tick: (isLate: boolean) => void): () => void {
+  let last = performance.now()
+  const timer = setInterval(() => {
+    const isLate = performance.now() - last > milliseconds * 4
+    last = performance.now()
+    tick(isLate)
+  }, milliseconds)
   timer.unref()
   return () => clearInterval(timer)
 }

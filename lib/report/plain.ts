@@ -18,6 +18,8 @@ export type PlainOptions = {
   readonly unicode?: boolean
   /** How long it is going to take; undefined where no earlier run tells, which is then said. */
   readonly forecast?: Forecast | undefined
+  /** Fired when the run is to end early. */
+  readonly stop?: AbortSignal
   /** Each line begins with the event's own time in UTC, for logs that are read elsewhere. */
   readonly timestamps?: boolean
 }
@@ -28,8 +30,12 @@ export function plainReporter(write: (text: string) => void, options: PlainOptio
   const progress = newProgress()
   const names = nameColumns()
 
+  const sayStopping = () => write('stopping: what runs is ended; Ctrl-C again ends it at once\n')
+
   return (event) => {
     advance(progress, event)
+    if (event.type === 'run-started' && !options.quiet) options.stop?.addEventListener('abort', sayStopping)
+    if (event.type === 'run-finished') options.stop?.removeEventListener('abort', sayStopping)
     for (const line of linesOf(event)) {
       const prefix = options.quiet ? '' : `${position(progress, event)}  `
       const time = options.timestamps ? `${event.at} ` : ''

@@ -8,6 +8,8 @@ export type Redrawable = {
   size(): { readonly columns: number; readonly rows: number }
   /** Lines that stay, which may be longer than the terminal is wide, then a frame in the place of the one before. */
   draw(above: readonly string[], frame: readonly string[]): void
+  /** The next frame begins where the cursor stands; the one before stays as it is. */
+  beginAnew(): void
 }
 
 /**
@@ -46,6 +48,9 @@ export function redrawable(stream: LiveStream): Redrawable {
       drawnColumns = columns
       drawnRows = rows
       stream.write(`\u001b[?2026h\u001b[?25l${text}\u001b[?25h\u001b[?2026l`)
+    },
+    beginAnew() {
+      drawn = []
     },
   }
 }

@@ -81,6 +81,24 @@ test.each([
   expect(lines).toContain('gr??er als "vorher" - ??')
 })
 
+test('lines say that it is stopping, once and only while it runs', () => {
+  let lines = ''
+  const stop = new AbortController()
+  const error = (text: string) => {
+    lines += text
+  }
+  const terminal = { isTty: false, env: {}, signal: stop.signal, error } as unknown as Terminal
+  const reporter = chooseReporter(terminal, { color: 'never' })
+  for (const event of events.slice(0, 3)) reporter(event)
+  stop.abort()
+  expect(lines.split('stopping: ')).toHaveLength(2)
+  const late = new AbortController()
+  const after = chooseReporter({ ...terminal, signal: late.signal }, { color: 'never' })
+  for (const event of events) after(event)
+  late.abort()
+  expect(lines.split('stopping: ')).toHaveLength(2)
+})
+
 test('a pipe gets what was printed, whatever the locale', () => {
   expect(written({ isTty: false, env: { LANG: 'C' } }, { verbose: true }).lines).toContain('größer als “vorher” – 日本')
 })

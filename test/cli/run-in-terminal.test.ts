@@ -1,5 +1,14 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { runIn } from '../build/binary.ts'
@@ -109,19 +118,36 @@ describe.skipIf(!hasTmux)('kedge run in a terminal', () => {
   test('what is left is told by the last run; Ctrl-C says that it is stopping, and leaves no rubbish', async () => {
     for (const name of ['go', 'go-on']) make(name)
     expect(runIn(folder, ['kedge', 'run', 'all'], { PATH: path() }).exitCode).toBe(0)
-    for (const name of ['go', 'slowed']) rmSync(join(folder, name))
-    typed(100, 24, 'kedge run all --skip after')
-    await shows(/bench {2}\d\/3 .*(left|longer than last time).*\n {2}hypervisor {2}slow/)
-    expect(at.screen()).toMatch(/· about .* to go, by run \S+ of \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC/)
+    rmSync(join(folder, 'go'))
+    typed(100, 24, 'kedge run all --skip after --force')
+    await shows(/bench {2}\d\/3 .*(left|longer than last time).*\n {2}hypervisor {2}slow .*much longer than/)
+    expect(at.screen()).toMatch(/· about \d+(\.[1-9])? s to go, by run \S+ of \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC/)
     at.press('C-c')
     await shows('exit 130')
     const end = at.everything()
     expect(end).toMatch(/\n {2}cut off +slow on hypervisor\n/)
-    expect(end).toContain('\n  kedge run all --skip after\n')
+    expect(end).toContain('\n  kedge run all --skip after --force\n')
     expect(end).not.toContain('^C')
     expect(end).not.toContain('running')
     expect(at.showsCursor()).toBe(true)
   }, 90_000)
+
+  test('suspended and going on: what others have written meanwhile is not drawn over', async () => {
+    typed(80, 24, 'sh -c "echo \\$\\$ > pid; exec kedge run slow"')
+    await shows(/\n {2}hypervisor {2}slow .*much longer than/)
+    const pid = Number(readFileSync(join(folder, 'pid'), 'utf8'))
+    process.kill(pid, 'SIGSTOP')
+    await until(() => /^State:\s+T/m.test(readFileSync(`/proc/${pid}/status`, 'utf8')))
+    at.print('one\ntwo\nthree\n')
+    await shows('three')
+    // Nobody types `fg` sooner.
+    await Bun.sleep(600)
+    process.kill(pid, 'SIGCONT')
+    await shows(/three\nbench .*\n {2}hypervisor {2}slow /)
+    make('go')
+    await shows('exit 0')
+    expect(at.everything()).toMatch(/one\ntwo\nthree\n✔ hypervisor {2}slow +done in .*\nbench: done/)
+  }, 60_000)
 
   test('TERM=dumb gets lines, and a terminal without UTF-8 nothing but ASCII', async () => {
     make('go')

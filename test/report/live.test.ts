@@ -101,6 +101,19 @@ describe('drawing', () => {
     expect(writes[2]).not.toMatch(/\u001b\[2K/)
   })
 
+  test('waits for the next tick where one comes much too late: it may have been suspended', () => {
+    const { writes, play, timer, clock, reporter } = watched()
+    play(run.slice(0, 8))
+    const before = writes.length
+    clock.now += 60_000
+    timer.tick(true)
+    expect(writes.length).toBe(before)
+    reporter.beginAnew()
+    timer.tick()
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: the cursor going up
+    expect(writes.at(-1)).not.toMatch(/\u001b\[\d*A/)
+  })
+
   test('can be closed before the run has ended, with what ended meanwhile shown', () => {
     const { writes, play, timer, reporter } = watched()
     play(run.slice(0, 8))

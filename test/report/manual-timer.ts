@@ -1,13 +1,13 @@
 /** An `every` whose ticks a test gives. */
 export function manualTimer() {
-  const running = new Set<() => void>()
+  const running = new Set<(isLate?: boolean) => void>()
   return {
-    every: (_milliseconds: number, tick: () => void) => {
+    every: (_milliseconds: number, tick: (isLate?: boolean) => void) => {
       running.add(tick)
       return () => running.delete(tick)
     },
-    tick: () => {
-      for (const tick of running) tick()
+    tick: (isLate = false) => {
+      for (const tick of running) tick(isLate)
     },
     get count() {
       return running.size

@@ -69,3 +69,14 @@ test('what somebody typed meanwhile, as the terminal shows it below, goes with t
   draw(['ended'], ['header'])
   expect(screen.lines()).toEqual(['ended', 'header'])
 })
+
+test('what others have written while kedge was suspended stays', () => {
+  const screen = fakeScreen(20, 10)
+  const { draw, beginAnew } = redrawable(screen)
+  draw([], ['header', 'one'])
+  screen.write('^Z\n$ fg\n')
+  beginAnew()
+  draw(['ended'], ['header'])
+  draw([], [])
+  expect(screen.lines()).toEqual(['header', 'one', '^Z', '$ fg', 'ended'])
+})

@@ -1,4 +1,4 @@
-import { rmSync } from 'node:fs'
+import { rmSync, writeFileSync } from 'node:fs'
 
 export const hasTmux = Bun.which('tmux') !== null
 
@@ -26,6 +26,8 @@ export function tmuxServer() {
     /** Until somebody signals the channel; it may have happened already. */
     waitFor: (channel: string) => void tmux('wait-for', channel),
     press: (...keys: string[]) => void tmux('send-keys', ...keys),
+    /** As if another program in the terminal had printed it. */
+    print: (text: string) => writeFileSync(tmux('display-message', '-p', '#{pane_tty}').trim(), text),
     resize: (columns: number, rows: number) => void tmux('resize-window', '-x', String(columns), '-y', String(rows)),
     screen: () => tmux('capture-pane', '-p'),
     /** With the escape sequences of colours. */
