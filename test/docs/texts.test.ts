@@ -1,8 +1,10 @@
 import { describe, expect, test } from 'bun:test'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { kedgeSays } from '../../build/reference/kedge-says.ts'
 import { anchor } from '../../build/reference/markdown.ts'
 import { tasks } from '../../tasks/index.ts'
+import { temporaryFolder } from '../bundle/make-bundle.ts'
 import { commandsIn } from './commands-in-text.ts'
 import { complaintAbout, knownCommands } from './known-commands.ts'
 
@@ -65,6 +67,16 @@ describe('what a newcomer goes by', () => {
     const way = ['init', 'plan --offline', 'bundle create', 'doctor', 'run all', 'verify', 'report --format html']
     const places = way.map((words) => readme.indexOf(`./kedge ${words}`))
     expect(places.every((place, index) => place > (places[index - 1] ?? 0))).toBe(true)
+  })
+
+  test('the lab file that README shows is one', async () => {
+    const shown = [...textOf('README.md').matchAll(/```yaml\n(version: 1\n[\s\S]+?)```/g)].map(([, text = '']) => text)
+    expect(shown.length).toBe(1)
+    for (const text of shown) {
+      const folder = temporaryFolder()
+      writeFileSync(join(folder, 'kedge.config.yaml'), text)
+      expect(await kedgeSays(['plan', '--offline'], folder)).toMatchObject({ exitCode: 0, stderr: '' })
+    }
   })
 
   test('what troubleshooting quotes of kedge and of the programs is what they say', () => {
