@@ -26,6 +26,8 @@ export async function acceleratorFinding(
   } catch (error) {
     const { kind, message, cure } = toFailure(error)
     if (kind === 'bug' || kind === 'unreachable' || kind === 'untrusted') throw error
+    if (kind === 'timeout')
+      return warn(what, 'not known: libvirt has not said in time what it offers', 'kedge doctor again')
     return fail(what, message, cure ?? 'virsh domcapabilities --virttype kvm on the hypervisor says what is wrong')
   }
 }

@@ -38,13 +38,14 @@ export async function examine(patient: Patient, examination: Examination): Promi
   const { on, now } = examination
   const isMeant = ({ name, machine }: Node) =>
     on === undefined || on.includes(name) || (machine.kind === 'hypervisor' && on.some((each) => isVm(topology, each)))
-  const signal = AbortSignal.any([examination.signal, AbortSignal.timeout(limitSeconds * 1000)])
-  const hostOf = (node: Node) =>
-    patient.connection(node).bind({ signal, onOutput: (_stream, line) => examination.onOutput(node.name, line) })
   const bundle = isForKubernetes
     ? await lookAtBundle({ topology, ...patient.bundle })
     : ({ findings: [] } satisfies BundleReport)
   const pieces = 'pieces' in bundle ? { pieces: bundle.pieces } : {}
+  // The time runs for hosts; to read a bundle may take minutes.
+  const signal = AbortSignal.any([examination.signal, AbortSignal.timeout(limitSeconds * 1000)])
+  const hostOf = (node: Node) =>
+    patient.connection(node).bind({ signal, onOutput: (_stream, line) => examination.onOutput(node.name, line) })
   const machines = topology.nodes.filter((node) => node.machine.kind === 'existing' && isMeant(node))
   const needsHypervisor = topology.nodes.some(({ machine }) => machine.kind === 'vm') && isMeant(hypervisorNode)
   const [hypervisor, ...reports] = await Promise.all([

@@ -63,6 +63,7 @@ export async function lookAtHypervisor(
     const { kind, message, cure } = toFailure(error)
     if (kind === 'bug') throw error
     const lost = kind === 'unreachable' || kind === 'timeout' ? 'unreachable' : kind === 'untrusted' ? kind : undefined
-    return [fail('reachable', message, cure ?? `see that a shell on it works (${uri})`, lost)]
+    const figure = kind === 'timeout' ? 'does not answer in time' : message
+    return [fail('reachable', figure, cure ?? `see that a shell on it works (${uri})`, lost)]
   }
 }

@@ -80,7 +80,8 @@ function unreachable(node: Node, error: unknown): Finding {
   if (kind === 'bug') throw error
   const { machine } = node
   const way = machine.kind === 'existing' ? `ssh -p ${machine.ssh.port} ${machine.ssh.user}@${machine.ssh.host}` : ''
-  const figure = [message, ...(kind === 'command' ? (lastLines?.slice(-1) ?? []) : [])].join(': ')
+  const said = kind === 'timeout' ? 'does not answer in time' : message
+  const figure = [said, ...(kind === 'command' ? (lastLines?.slice(-1) ?? []) : [])].join(': ')
   const lost = kind === 'unreachable' || kind === 'timeout' ? 'unreachable' : kind === 'untrusted' ? kind : undefined
   return fail('reachable', figure, cure ?? `switch it on and connect it, then try ${way}`, lost)
 }

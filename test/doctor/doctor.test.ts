@@ -66,6 +66,16 @@ const lost = (kind: 'unreachable' | 'untrusted'): Rule => [
   { error: new TaskError({ kind, message: 'pi@10.0.0.7: no answer' }) },
 ]
 
+/** A command that never ends, and the end of everybody's time as soon as it has begun. */
+function hangsAt(command: RegExp): { readonly hangs: Rule; readonly signal: AbortSignal } {
+  const time = new AbortController()
+  const never = () => {
+    time.abort(new DOMException('The operation timed out.', 'TimeoutError'))
+    return new Promise<string>(() => {})
+  }
+  return { hangs: [command, never], signal: time.signal }
+}
+
 describe('the examination', () => {
   test('of a fit lab: every line is ok, exit 0', async () => {
     const { text, exitCode, groups } = await doctor()
@@ -119,6 +129,15 @@ describe('the examination', () => {
     }
   })
 
+  test('of a machine that hangs ends, and says so: exit 4', async () => {
+    const { hangs, signal } = hangsAt(/^bash -c/)
+    const { groups, exitCode } = await doctor({ 'pi-1': [hangs, ...machineRules(pi)] }, { signal, on: ['pi-1'] })
+    expect(groups.find(({ host }) => host === 'pi-1')?.findings).toMatchObject([
+      { state: 'fail', what: 'reachable', figure: 'does not answer in time' },
+    ])
+    expect(exitCode).toBe(4)
+  })
+
   test('of a machine without sudo, or whose sudo wants a password', async () => {
     const asked = new TaskError({
       kind: 'refused',
@@ -169,11 +188,15 @@ describe('the examination', () => {
 })
 
 describe('KVM', () => {
-  const line = async (rules: readonly Rule[], accelerator: 'auto' | 'kvm' | 'tcg' = 'auto') => {
+  const line = async (
+    rules: readonly Rule[],
+    accelerator: 'auto' | 'kvm' | 'tcg' = 'auto',
+    more: Partial<Examination> = {},
+  ) => {
     const topology = { ...lab, hypervisor: { ...lab.hypervisor, accelerator } }
     const { groups } = await doctor(
       { hypervisor: [...rules, ...hypervisorRules(server)] },
-      { topology, on: ['hypervisor'] },
+      { topology, on: ['hypervisor'], ...more },
     )
     const found = groups[0]?.findings.find(({ what }) => what === 'KVM')
     return `${found?.state} ${found?.figure}`
@@ -185,6 +208,10 @@ describe('KVM', () => {
       'warn VMs are emulated, and some ten times slower: a 64-bit program under KVM wrote nothing for 10 seconds',
     )
     expect(await line(hangs, 'kvm')).toMatch(/^fail hypervisor\.accelerator is kvm, but a 64-bit program/)
+  })
+  test('that libvirt does not tell of in time is no failure', async () => {
+    const { hangs, signal } = hangsAt(/ domcapabilities /)
+    expect(await line([hangs], 'auto', { signal })).toStartWith('warn not known')
   })
   test('that is not wanted', async () => expect(await line([], 'tcg')).toBe('ok not asked for: accelerator is tcg'))
   test('is not asked about, and so not remembered, while libvirt does not answer', async () => {
