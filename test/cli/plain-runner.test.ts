@@ -77,6 +77,12 @@ describe('with extends: none kedge is a plain task runner', () => {
       expect(stderr).toContain(text)
     }
     expect(kedge('logs', 'bad').stdout).toContain('! the disk is full')
+    // As it stands there, by a kedge that is not in the PATH.
+    const next = /^ {2}next +(.+)$/m.exec(stderr)?.[1] ?? ''
+    expect(runIn(lab, ['sh', '-c', next], env)).toMatchObject({
+      exitCode: 0,
+      stdout: expect.stringContaining('disk is full'),
+    })
   })
 
   test('a timeout ends the command and its children', async () => {
