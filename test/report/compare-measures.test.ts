@@ -44,7 +44,7 @@ describe('compareMeasures', () => {
           : undefined,
     )
     const { entities, tasks } = compareMeasures(measured(other, 'other'), base)
-    for (const name of ['disable-swap', 'join-edge', 'verify'])
+    for (const name of ['disable-swap', 'init-cloudcore', 'join-edge', 'verify'])
       expect(tasks.find(({ task }) => task === name)?.differenceSeconds).toBeUndefined()
     const third = entities.find(({ name }) => name === 'edge-3')
     expect(third?.total).toEqual({ span: third?.total.span ?? { seconds: 0, state: 'none' } })

@@ -13,6 +13,7 @@ export type Indices = ReadonlyMap<string, number>
 export function figuresHtml({ wallSeconds, criticalPath, run, earlier }: Measures): string {
   const count = (state: string) => run.instances.filter((instance) => instance.state === state).length
   const failed = count('failed')
+  const stopped = count('interrupted') + count('unfinished')
   const figures: readonly (readonly [string, string, string?])[] = [
     ['wall time', formatSeconds(wallSeconds)],
     ['critical path', formatSeconds(criticalPath.seconds)],
@@ -22,6 +23,7 @@ export function figuresHtml({ wallSeconds, criticalPath, run, earlier }: Measure
     ['done', String(count('finished'))],
     ['were so already', String(count('already-done'))],
     ...(failed > 0 ? [['failed', String(failed), 'bad'] as const] : []),
+    ...(stopped > 0 ? [['stopped', String(stopped), 'bad'] as const] : []),
     ...(count('held-back') > 0 ? [['held back', String(count('held-back')), 'bad'] as const] : []),
   ]
   const items = figures.map(

@@ -226,14 +226,20 @@ describe('the page of a lab', () => {
 describe('whatever a node or a file says', () => {
   test('is shown, and not obeyed', async () => {
     await page.open(pages.hostile)
-    expect(await page.evaluate("document.querySelectorAll('img, iframe, object, script:not([type])').length")).toBe(1)
+    // The page's own script is the one.
+    const strangers = () => page.evaluate<number>("document.querySelectorAll('img, b, script:not([type])').length")
+    expect(await strangers()).toBe(1)
     await page.click('.bar.failed')
+    expect(await page.evaluate("document.querySelector('pre[aria-label=log]').textContent")).toBe(
+      `08:00:00.000 ! ${readable}\n… left out here …\n   ${readable}\n`,
+    )
     const text = await dialogText()
     expect(text.split(readable).length - 1).toBeGreaterThanOrEqual(9)
     await page.press('Escape')
     await page.click('.box')
     expect(await dialogText()).toContain(readable)
     await page.press('Escape')
+    expect(await strangers()).toBe(1)
     expect(await page.evaluate('window.pwned ?? null')).toBe(null)
   })
 })
