@@ -4,7 +4,7 @@ import { libvirtName } from '../machine/names.ts'
 import { formatBytes } from '../report/size.ts'
 import type { Area } from './area.ts'
 import { fail, ok, warn } from './finding.ts'
-import { type HypervisorView, vmsOf } from './hypervisor-view.ts'
+import { type HypervisorView, vmsInWords, vmsOf } from './hypervisor-view.ts'
 
 /** A VM gets its memory page by page as it touches them; a node of a small lab has touched half of it before long. */
 const soonTouched = 0.5
@@ -27,7 +27,7 @@ timeout 20 virsh -q -c ${quote(libvirtUri(topology.hypervisor.uri))} list --name
     if (!available) return warn(what, 'not known', 'see free -m on the hypervisor')
     const has = `${formatBytes(available)} available of ${formatBytes(bytes('MemTotal'))}`
     if (stopped.length === 0) return ok(what, `all VMs run; ${has}`)
-    const figure = `${formatBytes(needed)} for ${stopped.length} VMs that do not run yet; ${has}`
+    const figure = `${formatBytes(needed)} for ${vmsInWords(stopped)} still to be started; ${has}`
     const cure = `end other programs or VMs on the hypervisor, or give the nodes less (memory: in ${topology.file})`
     if (needed * soonTouched > available + (bytes('SwapFree') || 0)) return fail(what, figure, cure)
     return needed > available ? warn(what, figure, cure) : ok(what, figure)

@@ -15,6 +15,9 @@ export type HypervisorView = {
 
 type VirtualNode = Node & { readonly machine: Extract<Machine, { readonly kind: 'vm' }> }
 
+/** `1 VM`, `4 VMs`. */
+export const vmsInWords = ({ length }: readonly unknown[]): string => `${length} ${length === 1 ? 'VM' : 'VMs'}`
+
 export const vmsOf = ({ topology, vms }: HypervisorView): readonly VirtualNode[] =>
   topology.nodes
     .filter((node): node is VirtualNode => node.machine.kind === 'vm')

@@ -3,7 +3,7 @@ import { baseImagePath, labFolder, machineFiles } from '../machine/storage.ts'
 import { formatBytes } from '../report/size.ts'
 import type { Area } from './area.ts'
 import { fail, ok, warn } from './finding.ts'
-import { type HypervisorView, vmsOf } from './hypervisor-view.ts'
+import { type HypervisorView, vmsInWords, vmsOf } from './hypervisor-view.ts'
 import { piecesFor } from './room.ts'
 
 /** What a node writes on its overlay: what the bundle has for it, unpacked, beside what runs and its logs. */
@@ -50,7 +50,7 @@ cd ${quote(labFolder(topology))} && ls | sed "s|^|there $PWD/|"`,
     }, images)
     const has = `${formatBytes(Number(free))} free on ${mountPoint}`
     if (added.length === 0) return ok(what, `all VMs have their disks; ${has}`)
-    const figure = `${added.length} VMs take about ${formatBytes(soon)}, and ${formatBytes(virtual)} if their disks fill up; ${has}`
+    const figure = `about ${formatBytes(soon)} for ${vmsInWords(added)} still to be made, ${formatBytes(virtual)} if their disks fill up; ${has}`
     const cure = `make room there, or name a folder on a larger disk (hypervisor.storage in ${topology.file})`
     if (Number(free) < least) return fail(what, figure, cure)
     return Number(free) < soon ? warn(what, figure, cure) : ok(what, figure)

@@ -78,7 +78,7 @@ describe('memory', () => {
     `MemTotal ${32 * 2 ** 20}\nMemAvailable ${availableGiB * 2 ** 20}\nSwapFree 0\n${more}`
   test('enough for VMs of 16 GiB in all', () =>
     expect(line('hostMemory', said(20))).toBe(
-      'ok 16.0 GiB for 4 VMs that do not run yet; 20.0 GiB available of 32.0 GiB',
+      'ok 16.0 GiB for 4 VMs still to be started; 20.0 GiB available of 32.0 GiB',
     ))
   test('enough to begin with: warn', () => expect(line('hostMemory', said(10))).toStartWith('warn 16.0 GiB for 4 VMs'))
   test('not even half: fail, unless there is swap', () => {
@@ -106,10 +106,10 @@ describe('storage', () => {
   const withBundle: HypervisorView = { topology: lab, pieces }
   test('enough, with the virtual sizes in sight', () =>
     expect(line('storage', said(60))).toBe(
-      'ok 4 VMs take about 16.0 GiB, and 80.0 GiB if their disks fill up; 60.0 GiB free on /srv',
+      'ok about 16.0 GiB for 4 VMs still to be made, 80.0 GiB if their disks fill up; 60.0 GiB free on /srv',
     ))
   test('by the bundle: its image once, and what each node unpacks', () => {
-    expect(line('storage', said(18), withBundle)).toStartWith('ok 4 VMs take about 17.0 GiB')
+    expect(line('storage', said(18), withBundle)).toStartWith('ok about 17.0 GiB for 4 VMs')
     expect(states('storage', said(16), withBundle)).toEqual(['warn'])
     expect(line('storage', said(4), withBundle)).toMatch(
       /^fail .* → make room there, or name a folder on a larger disk/,
@@ -117,7 +117,9 @@ describe('storage', () => {
   })
   test('disks and images that are there take nothing more', () => {
     const there = `there /srv/kedge/base-${'a'.repeat(16)}.qcow2\nthere /srv/kedge/paper/master.qcow2`
-    expect(line('storage', said(18, there), withBundle)).toStartWith('ok 3 VMs take about 12.0 GiB, and 60.0 GiB')
+    expect(line('storage', said(18, there), withBundle)).toStartWith(
+      'ok about 12.0 GiB for 3 VMs still to be made, 60.0 GiB',
+    )
     const all = lab.nodes.map(({ name }) => `there /srv/kedge/paper/${name}.qcow2`).join('\n')
     expect(line('storage', said(1, all), withBundle)).toBe('ok all VMs have their disks; 1.0 GiB free on /srv')
   })

@@ -68,9 +68,9 @@ nodes:
     }
     expect(line('libvirt')).toMatch(/^ok \d+\.\d+\.\d+, QEMU \d+\.\d+\S*, at qemu:\/\/\/system\?socket=/)
     for (const tool of ['virsh', 'qemu-img', 'qemu', 'ip']) expect(line(tool)).toMatch(/^ok \d+\.\d+/)
-    expect(line('memory')).toMatch(/^\w+ 4\.0 GiB for 2 VMs that do not run yet; [\d.]+ \w+ available of [\d.]+ \w+$/)
+    expect(line('memory')).toMatch(/^\w+ 4\.0 GiB for 2 VMs still to be started; [\d.]+ \w+ available of [\d.]+ \w+$/)
     expect(line('storage')).toMatch(
-      /^\w+ 2 VMs take about 6\.0 GiB, and 6\.0 GiB if their disks fill up; [\d.]+ \w+ free on \//,
+      /^\w+ about 6\.0 GiB for 2 VMs still to be made, 6\.0 GiB if their disks fill up; [\d.]+ \w+ free on \//,
     )
     expect(line('address ranges')).toMatch(/^ok 192\.168\.22\.0\/24, /)
     expect(line('KVM')).toMatch(/^warn VMs are emulated, and some ten times slower: libvirt offers no KVM/)
