@@ -1,4 +1,5 @@
 import { CommanderError, type Command as Program } from 'commander'
+import { nearest } from '../topology/nearest.ts'
 import { cleanTerminal } from './clean-terminal.ts'
 import type { Command, GlobalOptions, Terminal } from './command.ts'
 import { commands } from './commands/index.ts'
@@ -28,7 +29,12 @@ export async function runProgram(words: readonly string[], given: Terminal): Pro
     await program.parseAsync(withSeparator(words), { from: 'user' })
     return exitCode
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.done : exitCodes.usage
+    if (error instanceof CommanderError) {
+      const isUnknown = error.code === 'commander.unknownCommand' && !error.message.includes('Did you mean')
+      const task = isUnknown ? await taskMeant(program.args[0] ?? '', terminal, program.opts()) : undefined
+      if (task) terminal.error(`(Did you mean kedge run ${task}?)\n`)
+      return error.exitCode === 0 ? exitCodes.done : exitCodes.usage
+    }
     if (error instanceof CliError) {
       terminal.error(error.message.endsWith('\n') ? error.message : `kedge: ${error.message}\n`)
       return error.exitCode
@@ -45,6 +51,22 @@ export async function runProgram(words: readonly string[], given: Terminal): Pro
     if (program.opts<GlobalOptions>().verbose && error instanceof Error) terminal.error(`${error.stack}\n`)
     else terminal.error('  run it again with -v to see where\n')
     return exitCodes.bug
+  }
+}
+
+/** The task that somebody took for a command. */
+async function taskMeant(word: string, terminal: Terminal, options: GlobalOptions): Promise<string | undefined> {
+  const { labNames } = await import('./complete/lab-names.ts')
+  try {
+    return nearest(
+      word,
+      labNames(terminal, options)
+        .tasks()
+        .map(({ value }) => value),
+    )
+  } catch {
+    // What is wrong with the lab file is not what was asked.
+    return undefined
   }
 }
 

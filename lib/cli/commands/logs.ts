@@ -5,7 +5,7 @@ import { isLabHeld } from '../../event/lab-lock.ts'
 import { type LogPart, logParts } from '../../event/log-parts.ts'
 import type { Command, GlobalOptions, Terminal } from '../command.ts'
 import { CliError, exitCodes } from '../exit-codes.ts'
-import { openLab } from '../lab.ts'
+import { mustKnow, openLab } from '../lab.ts'
 
 type LogsOptions = GlobalOptions & { readonly run?: string; readonly follow?: boolean }
 
@@ -24,13 +24,20 @@ export default {
       ),
 
   async run(terminal, [wanted], options: LogsOptions) {
-    const { stateFolder, topology } = openLab(terminal, options)
+    const { stateFolder, topology, plan } = openLab(terminal, options)
     const runs = join(stateFolder, 'runs')
     const ids = existsSync(runs) ? readdirSync(runs).sort().reverse() : []
     // Whoever follows means the run of now, though it may not have come to that task yet.
     const current = options.follow ? currentRun(stateFolder) : undefined
     const run = options.run ?? current ?? ids.find((id) => logsOf(join(runs, id), wanted).length > 0)
     if (!run || (run !== current && logsOf(join(runs, run), wanted).length === 0)) {
+      if (options.run !== undefined) mustKnow('run', [options.run], [...ids, ...journaledRuns(stateFolder)])
+      if (wanted !== undefined)
+        mustKnow(
+          'task',
+          [wanted],
+          plan.instances.flatMap(({ id, task }) => [task, id]),
+        )
       throw new CliError(
         exitCodes.usage,
         `lab ${topology.lab} has no log of ${wanted ?? 'anything'}${options.run ? ` in run ${options.run}` : ''}`,
@@ -54,6 +61,18 @@ function currentRun(stateFolder: string): string | undefined {
   try {
     const newest = journal.runs()[0]
     return newest?.result ? undefined : newest?.run
+  } finally {
+    journal.close()
+  }
+}
+
+/** Newest first; some may have printed nothing. */
+function journaledRuns(stateFolder: string): readonly string[] {
+  const path = join(stateFolder, 'journal.sqlite')
+  if (!existsSync(path)) return []
+  const journal = openJournal(path, { readOnly: true })
+  try {
+    return journal.runs().map(({ run }) => run)
   } finally {
     journal.close()
   }

@@ -33,7 +33,8 @@ export function splitLine(line: string, breaks: string): Line {
       start = 0
     } else {
       word = (word ?? '') + letter
-      if (quote === '' && breaks.includes(letter)) start = word.length
+      // An @ belongs to the word that it begins, since a host name might follow.
+      if (quote === '' && breaks.includes(letter)) start = word.length - (letter === '@' ? 1 : 0)
     }
   }
   return { before: words.slice(1), current: word ?? '', start, quote }

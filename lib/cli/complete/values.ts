@@ -14,13 +14,14 @@ type Asked = {
 
 const words = (...values: readonly string[]): readonly Candidate[] => values.map((value) => ({ value, about: '' }))
 
-/** Runs and plans know the hypervisor as a node. */
-const withHypervisor = new Set(['run', 'plan'])
+/** Commands that know the hypervisor as a node, and those that take `all` for every task. */
+const withHypervisor = new Set(['run', 'plan', 'doctor'])
+const withAll = new Set(['run', 'plan', 'graph'])
 
 /** What a value is, by the word that stands for it in the help: `--on <node...>`, `[task]`. */
 export const sources: Readonly<Record<string, (asked: Asked) => Values>> = {
   task: ({ names, command }) => [
-    ...(withHypervisor.has(command) ? [{ value: 'all', about: 'every task' }] : []),
+    ...(withAll.has(command) ? [{ value: 'all', about: 'every task' }] : []),
     ...names.tasks(),
   ],
   node: ({ names, command }) =>

@@ -151,8 +151,8 @@ describe('as each shell wants it', () => {
 
   test('bash gets what fits, from where readline begins its word', async () => {
     expect(await bash('kedge run jo')).toEqual(['join-worker', 'join-edge'])
-    expect(await bash('kedge logs join-edge@')).toEqual(['edge-1', 'edge-2'])
-    expect(await bash('kedge logs join-edge@edge-2')).toEqual(['edge-2'])
+    expect(await bash('kedge logs join-edge@')).toEqual(['@edge-1', '@edge-2'])
+    expect(await bash('kedge logs join-edge@edge-2')).toEqual(['@edge-2'])
     expect(await bash('kedge report --format=j')).toEqual(['json', 'junit'])
     expect(await bash('./kedge  -c my\\ lab.yaml run only-h')).toEqual(['only-here'])
     expect(await bash("kedge -c 'my lab.yaml' run \"only-t")).toEqual(['only-there'])
