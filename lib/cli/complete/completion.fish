@@ -9,9 +9,9 @@ function __kedge_complete
     set -l path (string replace -r '^--[^=]+=' '' -- "$current")
     switch "$answer[1]"
         case files
-            printf '%s\n' $option(__fish_complete_path "$path")
+            printf '%s\n' "$option"(__fish_complete_path "$path")
         case folders
-            printf '%s\n' $option(__fish_complete_directories "$path")
+            printf '%s\n' "$option"(__fish_complete_directories "$path")
         case words
             printf '%s\n' $answer[2..]
     end
