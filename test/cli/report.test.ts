@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
-import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type SshLab, sshLab } from '../faults/ssh-lab.ts'
 
@@ -44,7 +44,10 @@ test('--against compares two runs: seconds and percent, per task and entity', as
 test('the page carries every log, of a large one the first and last part with its path, and nothing of it is obeyed', async () => {
   const path = join(lab.folder, 'out/report.html')
   mkdirSync(join(lab.folder, 'out'))
-  expect(await report('--format', 'html', '--run', runs[1] ?? '', '-o', path)).toMatchObject({
+  // An older one is replaced, where a link leads.
+  writeFileSync(path, 'older', { mode: 0o600 })
+  symlinkSync('out/report.html', join(lab.folder, 'link.html'))
+  expect(await report('--format', 'html', '--run', runs[1] ?? '', '-o', 'link.html')).toMatchObject({
     exitCode: 0,
     stdout: '',
   })

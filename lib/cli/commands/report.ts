@@ -1,4 +1,4 @@
-import { existsSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { Option } from 'commander'
 import { tasks as builtIn } from '../../../tasks/index.ts'
@@ -72,7 +72,10 @@ Examples:
       const logs: LogsOf = (instances) => logExcerpts(stateFolder, instances)
       const text = report(record, facts, options.json ? 'json' : options.format, { against, logs })
       if (options.output === undefined) terminal.write(text)
-      else writeAside(resolve(terminal.cwd, options.output), text)
+      else {
+        writeWhole(resolve(terminal.cwd, options.output), text)
+        if (!options.quiet) terminal.error(`the report is in ${options.output}\n`)
+      }
       return exitCodes.done
     } finally {
       journal.close()
@@ -80,15 +83,21 @@ Examples:
   },
 } satisfies Command
 
-/** A report that is there already is replaced by a whole one, or not at all. */
-function writeAside(path: string, text: string): void {
-  const aside = `${path}.new`
+/** A report that is there already is replaced by a whole one, or not at all; what is no file, as /dev/stdout, is written to. */
+function writeWhole(path: string, text: string): void {
   try {
-    // It holds logs: for whoever the lab belongs to, as the logs themselves are.
-    writeFileSync(aside, text, { mode: 0o600 })
-    renameSync(aside, path)
+    const found = statSync(path, { throwIfNoEntry: false })
+    if (found && !found.isFile()) return writeFileSync(path, text)
+    const file = found ? realpathSync(path) : path
+    const aside = `${file}.new`
+    try {
+      // It holds logs: for whoever the lab belongs to, as the logs themselves are.
+      writeFileSync(aside, text, { mode: 0o600 })
+      renameSync(aside, file)
+    } finally {
+      rmSync(aside, { force: true })
+    }
   } catch (error) {
-    rmSync(aside, { force: true })
     throw new CliError(exitCodes.usage, `${path} cannot be written: ${(error as Error).message}`)
   }
 }
