@@ -1,6 +1,8 @@
-import { afterEach, describe, expect, test } from 'bun:test'
+import { afterEach, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { expectGolden } from './expect-golden.ts'
 import { hasTmux, type TmuxServer, tmuxServer } from './tmux.ts'
+
+setDefaultTimeout(120_000)
 
 let server: TmuxServer | undefined
 

@@ -36,10 +36,10 @@ export function tmuxServer() {
     everything: () => tmux('capture-pane', '-p', '-S', '-', '-J'),
     title: () => tmux('display-message', '-p', '#{pane_title}').trim(),
     showsCursor: () => tmux('display-message', '-p', '#{cursor_flag}').trim() === '1',
+    /** Also where what ran in it has ended already, and the server with it. */
     end() {
-      const path = tmux('display-message', '-p', '#{socket_path}').trim()
-      tmux('kill-server')
-      rmSync(path, { force: true })
+      Bun.spawnSync(['tmux', '-L', socket, 'kill-server'])
+      rmSync(`${process.env.TMUX_TMPDIR ?? '/tmp'}/tmux-${process.getuid?.()}/${socket}`, { force: true })
     },
   }
 }
