@@ -102,6 +102,8 @@ async function waitForCloudInit({ host, say }: TaskContext): Promise<void> {
       fi
       sleep 1
     done
+    # What is in memory alone goes with the power, and without its host key the VM would answer nobody again.
+    sync
     cat /run/cloud-init/result.json || true`.quiet()
   const errors = cloudInitErrors(stdout)
   if (errors.length === 0) return

@@ -45,7 +45,7 @@ tasks:
     needs: [create-vms]
     timeout: 30m
     check: test -e /root/done
-    sh: 'if [ ! -e /root/begun ]; then echo $$ >/root/begun; sync; sleep 3600; fi; touch /root/done'
+    sh: 'if [ ! -e /root/begun ]; then echo $$ >/root/begun; sync /root/begun; sleep 3600; fi; touch /root/done'
 `
 
 type Started = { readonly ended: Promise<{ readonly code: number; readonly output: string }>; kill(): void }

@@ -38,6 +38,8 @@ test('waits while nobody answers, then for cloud-init', async () => {
   expect(guest.commands.filter((command) => command === 'true').length).toBe(8)
   expect(slept()).toBe(7)
   expect(said.at(-1)).toMatch(/^ready after \d+ s$/)
+  // What is ready outlives a loss of power.
+  expect(guest.commands.at(-1)).toMatch(/\bsync\n/)
 })
 
 test('an image without cloud-init is ready when SSH answers', async () => {
