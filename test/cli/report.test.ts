@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readdirSync, statSync, symlinkSync, writeFileSyn
 import { join } from 'node:path'
 import { type SshLab, sshLab } from '../faults/ssh-lab.ts'
 
-setDefaultTimeout(120_000)
+setDefaultTimeout(600_000)
 
 let lab: SshLab
 /** The run's ids, oldest first. */

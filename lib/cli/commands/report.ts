@@ -87,7 +87,10 @@ Examples:
 function writeWhole(path: string, text: string): void {
   try {
     const found = statSync(path, { throwIfNoEntry: false })
-    if (found && !found.isFile()) return writeFileSync(path, text)
+    if (found && !found.isFile()) {
+      writeFileSync(path, text)
+      return
+    }
     const file = found ? realpathSync(path) : path
     const aside = `${file}.new`
     try {

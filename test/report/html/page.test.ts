@@ -9,7 +9,7 @@ import { gridRun } from './grid-run.ts'
 import { hostileRun, readable } from './hostile-run.ts'
 import { referenceRun } from './reference-run.ts'
 
-setDefaultTimeout(300_000)
+setDefaultTimeout(600_000)
 
 const folder = mkdtempSync(join(tmpdir(), 'kedge-page-'))
 const pages = { lab: join(folder, 'lab.html'), grid: join(folder, 'grid.html'), hostile: join(folder, 'hostile.html') }
