@@ -24,7 +24,7 @@ export type QuickQuestion = {
 }
 
 /** A machine that has not answered by then is the run's own affair. */
-const patienceSeconds = 3
+const patienceSeconds = 5
 
 /**
  * What is cheap to see before anything is touched, and would be dear to find out in the middle: only what is amiss. libvirt is
