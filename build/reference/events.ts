@@ -79,6 +79,7 @@ const events: { readonly [Type in EventBody['type']]: Described<OwnFields<Type>>
       because: ['string', 'one of the reasons below'],
       seconds: ['number', 'as above'],
       cause: ['string', 'the failed instance that held this one back, for `dependency-failed`', 'optional'],
+      inputs: ['object', 'as above, for `already-done`', 'optional'],
     },
   },
   'task-pending': {

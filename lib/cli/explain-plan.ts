@@ -5,6 +5,7 @@ import type { Instance } from '../plan/plan.ts'
 import { cleanLine } from '../report/clean-line.ts'
 import type { PlanRow } from '../report/plan-text.ts'
 import { notAskable } from '../run/run-instance.ts'
+import { alwaysRuns } from '../task/task.ts'
 import type { Lab } from './lab.ts'
 import { unknownBecause, type Verdict } from './look.ts'
 import type { Past } from './past-of.ts'
@@ -12,24 +13,28 @@ import { labInputs } from './session.ts'
 
 /** What is known before anything is asked. */
 export type Knowledge = {
-  /** The newest end of each instance, and the newest event that tells how it is. */
+  /** Of each instance the newest end, the newest event that tells how it is, and the newest that says it was done. */
   readonly lastEnds: ReadonlyMap<InstanceId, Event>
   readonly lastKnown: ReadonlyMap<InstanceId, Event>
+  readonly lastDone: ReadonlyMap<InstanceId, Event>
   /** Who works on the lab now. */
   readonly held?: Partial<Holder>
   readonly inputs: (instance: Instance) => Inputs
   /** Instances that would run even where they are done. */
   readonly forced: ReadonlySet<InstanceId>
+  /** One-liners that cannot be done, since they have no check. */
+  readonly unchecked: ReadonlySet<string>
 }
 
 /** What this machine knows of a lab that is about to be asked. */
 export function knowledgeOf(
   lab: Lab,
-  { lastEnds, lastKnown }: Past,
+  { lastEnds, lastKnown, lastDone }: Past,
   forced: Knowledge['forced'] = new Set(),
 ): Knowledge {
   const held = holderNow(lab.stateFolder)
-  return { lastEnds, lastKnown, inputs: labInputs(lab), forced, ...(held ? { held } : {}) }
+  const unchecked = new Set(lab.topology.tasks.flatMap(({ name, sh, check }) => (sh && !check ? [name] : [])))
+  return { lastEnds, lastKnown, lastDone, inputs: labInputs(lab), forced, unchecked, ...(held ? { held } : {}) }
 }
 
 /**
@@ -62,8 +67,9 @@ function rowOf(
   const { id, task, node } = instance
   const last = knowledge.lastEnds.get(id)
   const known = knowledge.lastKnown.get(id)
-  const wasDone = last?.type === 'task-finished'
-  const changed = wasDone ? changedInputs(last.inputs, knowledge.inputs(instance)) : []
+  const lastDone = knowledge.lastDone.get(id)
+  const before = lastDone && 'inputs' in lastDone ? lastDone.inputs : undefined
+  const changed = changedInputs(before, knowledge.inputs(instance))
   const row = { id, task, node, after, changed, why: why === notAskable ? '' : why, ...(cure ? { cure } : {}) }
   if (knowledge.forced.has(id)) return { ...row, why: '', state: 'pending', reason: 'forced' }
   if (state === 'unknown') return { ...row, state, reason: 'not-asked' }
@@ -75,15 +81,17 @@ function rowOf(
   const begun = known?.type === 'task-started'
   if (begun && knowledge.held) return { ...row, state, reason: 'running' }
   if (begun) return { ...row, state, reason: 'unfinished' }
-  if (last?.type === 'task-failed') return { ...row, state, reason: 'failed' }
-  if (!wasDone) return { ...row, state, reason: 'never-run' }
+  if (last?.type === 'task-failed' && !(lastDone && lastDone.at > last.at)) return { ...row, state, reason: 'failed' }
+  if (why === alwaysRuns) return { ...row, state, reason: 'always' }
+  if (!lastDone) return { ...row, state, reason: 'never-run' }
   if (why === notAskable) return { ...row, state, reason: 'waiting' }
   if (changed.length > 0) return { ...row, state, reason: 'inputs-changed' }
   return { ...row, state: 'drifted', reason: 'drifted' }
 }
 
 /** What the journal knows last, as if it had been asked now. */
-function fromJournal({ id }: Instance, { lastKnown }: Knowledge): Verdict {
+function fromJournal({ id, task }: Instance, { lastKnown, unchecked }: Knowledge): Verdict {
+  if (unchecked.has(task)) return { state: 'pending', why: alwaysRuns }
   const known = lastKnown.get(id)
   switch (known?.type) {
     case 'task-finished':

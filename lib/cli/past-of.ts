@@ -9,6 +9,7 @@ import type { Lab } from './lab.ts'
 export type Past = {
   readonly lastEnds: ReadonlyMap<InstanceId, Event>
   readonly lastKnown: ReadonlyMap<InstanceId, Event>
+  readonly lastDone: ReadonlyMap<InstanceId, Event>
   /** The last thing that is known at all. */
   readonly end?: { readonly run: string; readonly at: string }
   /** The newest run that was no dry run. */
@@ -17,7 +18,7 @@ export type Past = {
 
 export function pastOf({ stateFolder }: Lab): Past {
   const path = join(stateFolder, 'journal.sqlite')
-  if (!existsSync(path)) return { lastEnds: new Map(), lastKnown: new Map() }
+  if (!existsSync(path)) return { lastEnds: new Map(), lastKnown: new Map(), lastDone: new Map() }
   const journal = openJournal(path, { readOnly: true })
   try {
     const runs = journal.runs()
@@ -29,6 +30,7 @@ export function pastOf({ stateFolder }: Lab): Past {
     return {
       lastEnds: journal.lastEnds(),
       lastKnown: journal.lastKnown(),
+      lastDone: journal.lastDone(),
       ...(end ? { end: { run: end.run, at: end.at } } : {}),
       ...(lastRun
         ? {

@@ -56,6 +56,8 @@ export type EventBody =
       readonly seconds: number
       /** The failed instance that held this one back, for `dependency-failed`. */
       readonly cause?: InstanceId
+      /** As in `task-finished`, for `already-done`. */
+      readonly inputs?: Readonly<Record<string, string>>
     } & InstanceFields)
   /** In a dry run: what would have been run, in the check's words. */
   | ({ readonly type: 'task-pending'; readonly why: string; readonly seconds: number } & InstanceFields)

@@ -3,7 +3,7 @@ import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync } from '
 import { dirname } from 'node:path'
 import type { Event, InstanceId } from './event.ts'
 import { TaskError } from './failure.ts'
-import { readLastKnown } from './last-known.ts'
+import { readLastDone, readLastKnown } from './last-known.ts'
 import { type PastTimes, readPastTimes } from './past-times.ts'
 
 /** Raised whenever the tables change; a journal with a higher one is left alone. */
@@ -34,6 +34,8 @@ export type Journal = {
   lastEnds(): ReadonlyMap<InstanceId, Event>
   /** The newest event of each instance that tells how it is, over all runs since its node was removed. */
   lastKnown(): ReadonlyMap<InstanceId, Event>
+  /** The newest event of each instance that says that it was done: finished, or found so. */
+  lastDone(): ReadonlyMap<InstanceId, Event>
   /** Every instance that any run has had to do with, whether it ended or not. */
   instances(): readonly InstanceId[]
   /** How long things took, over all runs; a run that goes on now has ended nothing yet. */
@@ -108,6 +110,7 @@ export function openJournal(path: string, options: { readonly readOnly?: boolean
       return new Map(rows.map(parse).flatMap((event) => ('id' in event ? [[event.id, event] as const] : [])))
     },
     lastKnown: () => readLastKnown(database),
+    lastDone: () => readLastDone(database),
     instances() {
       const rows = database.query("SELECT DISTINCT instance FROM events WHERE instance LIKE '_%@%'").all()
       return rows.map((row) => (row as { instance: InstanceId }).instance)

@@ -1,16 +1,24 @@
 import type { Database } from 'bun:sqlite'
 import type { Event, InstanceId } from './event.ts'
 
+type Newest = ReadonlyMap<InstanceId, Event>
+
+const foundDone = `(type = 'task-skipped' AND json_extract(body, '$.because') = 'already-done')`
+
 /**
  * The newest event of each instance that says how it is, over all runs since its node was removed: it began, ended, was found
  * done, or a dry run found it to be done yet. One that was held back or stopped says nothing.
  */
-export function readLastKnown(database: Database): ReadonlyMap<InstanceId, Event> {
+export const readLastKnown = (database: Database): Newest =>
+  newest(database, `type IN ('task-started', 'task-finished', 'task-failed', 'task-pending') OR ${foundDone}`)
+
+/** The same of those events alone that say that it was done. */
+export const readLastDone = (database: Database): Newest => newest(database, `type = 'task-finished' OR ${foundDone}`)
+
+function newest(database: Database, condition: string): Newest {
   const rows = database
     .query(
-      `SELECT body FROM events e WHERE seq IN (
-         SELECT max(seq) FROM events WHERE type IN ('task-started', 'task-finished', 'task-failed', 'task-pending')
-           OR (type = 'task-skipped' AND json_extract(body, '$.because') = 'already-done') GROUP BY instance)
+      `SELECT body FROM events e WHERE seq IN (SELECT max(seq) FROM events WHERE ${condition} GROUP BY instance)
        AND NOT EXISTS (SELECT 1 FROM events r WHERE r.type = 'node-removed'
          AND r.instance = substr(e.instance, instr(e.instance, '@')) AND r.seq > e.seq)`,
     )

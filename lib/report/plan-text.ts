@@ -11,7 +11,8 @@ export type PlanState = 'pending' | 'drifted' | 'done' | 'unknown'
 /**
  * Why an instance is not done: `never-run`; `inputs-changed` in the file, in kedge or in an own task since it was done;
  * `drifted`: it was done, and somebody else has changed that; `failed` or `unfinished`, the last time; `running` at this
- * moment; `waiting`: it was done, and is asked again once what it waits for is done; `forced`; `not-asked`: no answer.
+ * moment; `waiting`: it was done, and is asked again once what it waits for is done; `always`: it has no check; `forced`;
+ * `not-asked`: no answer.
  */
 export type PlanReason =
   | 'never-run'
@@ -21,6 +22,7 @@ export type PlanReason =
   | 'unfinished'
   | 'running'
   | 'waiting'
+  | 'always'
   | 'forced'
   | 'not-asked'
 

@@ -1,6 +1,6 @@
 import { verbatim } from '../host/shell.ts'
 import type { Wiring } from '../topology/topology.ts'
-import { doneIf, pending, type Task } from './task.ts'
+import { alwaysRuns, doneIf, pending, type Task } from './task.ts'
 
 /** A task of two shell lines in the YAML file: `sh` changes, `check` looks. Without a check it runs every time. */
 export function oneLiner({ sh, check }: { readonly sh: string; readonly check?: string }): Task {
@@ -8,7 +8,7 @@ export function oneLiner({ sh, check }: { readonly sh: string; readonly check?: 
   return {
     description: sh,
     async check({ $ }) {
-      if (check === undefined) return doneIf(hasRun, 'has no check, so it always runs')
+      if (check === undefined) return doneIf(hasRun, alwaysRuns)
       const { exitCode } = await $(verbatim(check)).nothrow()
       return exitCode === 0 ? { done: true } : pending(`\`${check}\` ended with ${exitCode}`)
     },

@@ -2,7 +2,7 @@ import { existsSync, readdirSync } from 'node:fs'
 import { basename, extname, isAbsolute, join } from 'node:path'
 import { refused } from '../event/failure.ts'
 import * as api from './api.ts'
-import { done, pending, type Task } from './task.ts'
+import { alwaysRuns, done, pending, type Task } from './task.ts'
 
 const endings = ['.ts', '.mts', '.js', '.mjs']
 
@@ -86,7 +86,7 @@ function scriptTask(file: string): Task {
   let hasRun = false
   return {
     description: `script ${basename(file)}`,
-    check: async () => (hasRun ? done : pending('a script without a check always runs')),
+    check: async () => (hasRun ? done : pending(alwaysRuns)),
     async run() {
       // A module's body runs once for each address. Bun tells addresses apart by the query of a path, not of a file URL.
       await importing(file, `${file}?run=${++loads}`)

@@ -9,6 +9,9 @@ export const done: Check = { done: true }
 export const pending = (why: string): Check => ({ done: false, why })
 export const doneIf = (isDone: boolean, why: string): Check => (isDone ? done : pending(why))
 
+/** What a task without a check says each time. */
+export const alwaysRuns = 'has no check, so it always runs'
+
 /** The first verdict that is not done, or done: for a check that asks several questions in order. */
 export async function firstPending(...questions: (() => Check | Promise<Check>)[]): Promise<Check> {
   for (const ask of questions) {

@@ -5,6 +5,7 @@ import { removedNodes } from '../../lib/cli/removed-nodes.ts'
 import type { Event, InstanceId } from '../../lib/event/event.ts'
 import { planSum, planText } from '../../lib/report/plan-text.ts'
 import { notAskable } from '../../lib/run/run-instance.ts'
+import { alwaysRuns } from '../../lib/task/task.ts'
 import { expectGolden } from '../report/expect-golden.ts'
 import { paperLab } from '../report/paper-lab.ts'
 
@@ -31,7 +32,7 @@ function knowledge(past: Past, more: Partial<Knowledge> = {}, inputs: typeof giv
       }
     if (type === 'started') return { ...body, type: 'task-started', why: 'swap on', attempt: 1 }
     if (type === 'pending') return { ...body, type: 'task-pending', why: 'swap on', seconds: 1 }
-    if (type === 'already-done') return { ...body, type: 'task-skipped', because: 'already-done', seconds: 1 }
+    if (type === 'already-done') return { ...body, type: 'task-skipped', because: 'already-done', seconds: 1, inputs }
     return undefined
   }
   const events = (isWanted: (event: Event) => boolean) =>
@@ -44,6 +45,8 @@ function knowledge(past: Past, more: Partial<Knowledge> = {}, inputs: typeof giv
   return {
     lastEnds: events(({ type }) => type === 'task-finished' || type === 'task-failed'),
     lastKnown: events(() => true),
+    lastDone: events(({ type }) => type === 'task-finished' || type === 'task-skipped'),
+    unchecked: new Set(),
     inputs: () => given,
     forced: new Set(),
     ...more,
@@ -61,6 +64,13 @@ describe('why an instance is to be done', () => {
   test.each([
     ['nobody has run it', {}, swap, { state: 'pending', reason: 'never-run' }],
     ['somebody has changed the node', { [id]: 'finished' }, swap, { state: 'drifted', reason: 'drifted' }],
+    [
+      'somebody has changed what kedge only ever found done',
+      { [id]: 'already-done' },
+      swap,
+      { state: 'drifted', reason: 'drifted' },
+    ],
+    ['it has no check', { [id]: 'finished' }, todo(alwaysRuns), { state: 'pending', reason: 'always' }],
     ['it failed', { [id]: 'failed' }, swap, { state: 'pending', reason: 'failed' }],
     ['it was killed', { [id]: 'started' }, swap, { state: 'pending', reason: 'unfinished' }],
     ['it is done', { [id]: 'finished' }, done, { state: 'done' }],
@@ -91,6 +101,19 @@ describe('why an instance is to be done', () => {
     const before = knowledge({ [id]: 'finished' }, {}, { ...given, kubernetes: 'cccccccc' })
     expect(one(id, swap, before)).toMatchObject({ state: 'pending', reason: 'inputs-changed', changed: ['kubernetes'] })
     expect(one(id, done, before)).toMatchObject({ state: 'done', changed: [] })
+  })
+
+  test('a failure counts until it was done again, or found so', () => {
+    const known = knowledge({ [id]: 'failed' })
+    const found = { at: '2026-11-21T21:00:00.000Z', inputs: given }
+    const lastDone = (more: object) =>
+      new Map([
+        [id, { ...known.lastEnds.get(id), ...found, ...more, type: 'task-skipped' } as unknown as Event],
+      ] as const)
+    expect(one(id, swap, { ...known, lastDone: lastDone({}) })).toMatchObject({ reason: 'drifted' })
+    expect(one(id, swap, { ...known, lastDone: lastDone({ at: '2026-11-21T20:00:00.000Z' }) })).toMatchObject({
+      reason: 'failed',
+    })
   })
 
   test('it is forced, done or not', () => {
@@ -129,6 +152,11 @@ describe('by the journal alone', () => {
   test('what was done with other inputs is not known', () => {
     const before = knowledge({ [id]: 'finished' }, {}, { ...given, task: 'cccccccc' })
     expect(one(id, undefined, before)).toMatchObject({ state: 'unknown', reason: 'inputs-changed', changed: ['task'] })
+  })
+
+  test('what has no check is never done', () => {
+    const always = knowledge({ all: 'finished' }, { unchecked: new Set(['disable-swap']) })
+    expect(one(id, undefined, always)).toMatchObject({ state: 'pending', reason: 'always', why: alwaysRuns })
   })
 
   test('nothing: all is to do', () => {

@@ -52,6 +52,21 @@ describe('kedge plan', () => {
     )
   })
 
+  test('a drift is one also after the file has changed, once a run has found it done so', async () => {
+    config(tasks)
+    await kedge('run', 'all')
+    config({
+      ...tasks,
+      a: "{ on: hypervisor, sh: 'touch ./a', check: 'test -e ./a' }",
+      c: "{ on: hypervisor, sh: 'true' }",
+    })
+    await kedge('run', 'a', 'c')
+    remove('a')
+    expect(await plan()).toBe(
+      'hypervisor\n  ~ a  `test -e ./a` ended with 1\n  + c  has no check, so it always runs\n  = 1 done\n\n1 to do, 1 drifted, 1 done\n',
+    )
+  })
+
   test('--force: the named task alone, as the run does', async () => {
     config(tasks)
     await kedge('run', 'all')

@@ -112,9 +112,15 @@ describe('the journal', () => {
     expect(see({ type: 'task-finished', seconds: 1 }, 'r3')).toBe('task-finished r3')
     expect(see({ type: 'task-skipped', because: 'interrupted', seconds: 0 }, 'r4')).toBe('task-finished r3')
     expect(see({ type: 'task-pending', why: 'w', seconds: 0 }, 'r5')).toBe('task-pending r5')
+    expect(journal.lastDone().get('a@n')?.run).toBe('r3')
     expect(see({ type: 'task-skipped', because: 'already-done', seconds: 0 }, 'r6')).toBe('task-skipped r6')
+    expect(see({ type: 'task-failed', seconds: 0, failure: { kind: 'bug', message: 'm' } }, 'r7')).toBe(
+      'task-failed r7',
+    )
+    expect(journal.lastDone().get('a@n')?.run).toBe('r6')
     journal.noteRemoval(['n'], '2026-01-02T00:00:00.000Z')
     expect(journal.lastKnown().size).toBe(0)
+    expect(journal.lastDone().size).toBe(0)
     journal.close()
   })
 

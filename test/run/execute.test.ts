@@ -121,6 +121,15 @@ describe('check, run, check', () => {
     const world = { ...fakeWorld(() => makes().task), inputs: () => ({ task: '01234567' }) }
     await execute(planOf({ 'a@n': [] }), world, emit, { jobs: 1 }, never)
     expect(of(events, 'task-finished')[0]?.inputs).toEqual({ task: '01234567' })
+    const again = recording()
+    await execute(
+      planOf({ 'a@n': [] }),
+      { ...world, task: () => ({ ...makes().task, check: async () => done }) },
+      again.emit,
+      { jobs: 1 },
+      never,
+    )
+    expect(of(again.events, 'task-skipped')[0]?.inputs).toEqual({ task: '01234567' })
   })
 })
 

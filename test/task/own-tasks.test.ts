@@ -78,7 +78,7 @@ describe('a plain zx script', () => {
     const make = await loadOwnTask(fileWith(counted))
     const first = make()
     expect(first.description).toBe('script own.ts')
-    expect(await first.check(ctx)).toEqual({ done: false, why: 'a script without a check always runs' })
+    expect(await first.check(ctx)).toEqual({ done: false, why: 'has no check, so it always runs' })
     expect(runs()).toBe(0)
     await first.run(ctx)
     expect(runs()).toBe(1)

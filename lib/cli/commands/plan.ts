@@ -43,9 +43,9 @@ export default {
 Nodes of which the same is to be said stand together, <node> and <address> for what is each one's own.
 
 JSON: { lab, offline, asOf, summary: { pending, drifted, done, unknown }, removed: [{ node, does, command }],
-  instances: [{ id, task, node, phase, waitsFor, timeoutSeconds, retries, state, why, reason, after, changed }] }
+  instances: [{ id, task, node, phase, waitsFor, timeoutSeconds, retries, state, why, cure, reason, after, changed }] }
   state: pending | drifted | done | unknown. reason, where it is not done: never-run | inputs-changed | drifted | failed |
-  unfinished | running | waiting | forced | not-asked. asOf: with --offline the time that the journal knows of last.
+  unfinished | running | waiting | always | forced | not-asked. asOf: with --offline the time that the journal knows of last.
 
 Exit code: 0 all could be looked at, whether something is to do or not; 4 a host is unreachable, 5 a check failed, 7 the
 bundle is incomplete or damaged.

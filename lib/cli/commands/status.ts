@@ -25,7 +25,7 @@ done: its check says so. pending: it is to be done. drifted: kedge had it done, 
 could not be asked. \`kedge plan\` says why. Many nodes of which the same is to be said stand together; -v shows each.
 
 JSON: { lab, now, lastRun: { run, startedAt, result, seconds }, bundle: { place, isThere, attached, detached }, certificates,
-  instances: [{ id, task, node, state, reason, why, lastRun: { run, at, ended, seconds } }] }
+  instances: [{ id, task, node, state, reason, why, cure, lastRun: { run, at, ended, seconds } }] }
   now: who works on the lab, { command, pid, host, since }, or null; so is what is not known of lastRun and bundle.
 
 Exit code: 0 all could be looked at, whatever its state; 4 a host is unreachable, 5 a check failed, 7 the bundle is
