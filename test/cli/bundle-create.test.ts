@@ -33,8 +33,8 @@ afterEach(async () => {
   await server.close()
 })
 
-/** The reference lab, without the images: these take a registry. */
-const lab = base.replace(/^ {2}load-images:.*$/m, '  load-images: null')
+/** The reference lab, without the images, since these take a registry, and without a place for the bundle. */
+const lab = base.replace(/^ {2}load-images:.*$/m, '  load-images: null').replace(/^bundle:.*\n/m, '')
 const pieces = wantedPieces(topologyFrom(lab))
 const packages = pieces.filter(({ kind }) => kind === 'os-packages')
 const published = pieces.filter(({ kind }) => kind !== 'os-packages')
@@ -132,6 +132,15 @@ test('--dry-run says what comes, then it comes, then there is nothing to do', as
   expect(JSON.parse(again.stdout)).toMatchObject({ failures: [], bundle: join(folder, 'kedge.bundle') })
   expect(again.exitCode).toBe(0)
   expect(server.requests).toEqual([])
+})
+
+test('the bundle becomes what the lab file names', async () => {
+  await publishAll()
+  writeFileSync(join(folder, 'kedge.config.yaml'), `${lab}bundle: ./usb/mine\n`)
+  const { exitCode, stderr } = await create()
+  expect(stderr).not.toContain('to use it')
+  expect(exitCode).toBe(0)
+  await isRight(join(folder, 'usb/mine'))
 })
 
 test('exit 4 for a source that has it not, 7 for a wrong checksum; each is named with its address', async () => {

@@ -33,7 +33,7 @@ type CreateOptions = GlobalOptions &
 export default {
   configure: (program) =>
     program
-      .option('-o, --output <path>', 'the bundle (default: ./kedge.bundle)')
+      .option('-o, --output <path>', 'the bundle (default: the one that the lab file names, or ./kedge.bundle)')
       .option('--dir', 'a folder instead of one file')
       .option('--from <path...>', 'take pieces that these folders or bundles hold, by name, instead of fetching them')
       .option('-n, --dry-run', 'list what would be fetched, from where, and how large it is')
@@ -67,7 +67,7 @@ Examples:
 
   async run(terminal, _words, options: CreateOptions) {
     const lab = openLab(terminal, options)
-    const output = outputOf(terminal, options)
+    const output = outputOf(terminal, lab, options)
     const jobs = Number(options.jobs)
     if (!(Number.isInteger(jobs) && jobs >= 1 && jobs <= 64))
       throw new CliError(exitCodes.usage, `--jobs ${options.jobs}: a whole number from 1 to 64`)
@@ -164,11 +164,11 @@ async function faultsOf(creation: Creation, { topology }: Lab, { arch }: CreateO
 }
 
 /** Nothing that is not a bundle is written over, or into. */
-function outputOf(terminal: Terminal, { output = 'kedge.bundle', dir = false }: CreateOptions): string {
-  const path = resolve(terminal.cwd, output)
+function outputOf(terminal: Terminal, { topology }: Lab, { output, dir = false }: CreateOptions): string {
+  const path = resolve(terminal.cwd, output ?? topology.bundle ?? 'kedge.bundle')
   const found = statSync(path, { throwIfNoEntry: false })
   if (!found) return path
-  const usage = (message: string) => new CliError(exitCodes.usage, `-o ${output}: ${message}`)
+  const usage = (message: string) => new CliError(exitCodes.usage, `${output === undefined ? path : `-o ${output}`}: ${message}`)
   if (dir && !found.isDirectory()) throw usage('it is a file, and --dir asks for a folder')
   if (!dir && !found.isFile()) throw usage('it is a folder; with --dir a folder becomes the bundle')
   if (dir && !existsSync(join(path, manifestName)) && readdirSync(path).length > 0)
