@@ -1,4 +1,4 @@
-import { expect, test } from 'bun:test'
+import { expect, setDefaultTimeout, test } from 'bun:test'
 import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { openBundle } from '../../lib/bundle/bundle.ts'
@@ -7,6 +7,9 @@ import { lookAtBundle } from '../../lib/doctor/bundle.ts'
 import { temporaryFolder } from '../bundle/make-bundle.ts'
 import { bundleFor } from '../bundle/make-pieces.ts'
 import { loadLab } from '../tasks/context.ts'
+
+// A busy machine takes its time, also for scripted hosts.
+setDefaultTimeout(30_000)
 
 const topology = loadLab()
 const wanted = wantedPieces(topology)

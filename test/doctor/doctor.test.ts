@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'bun:test'
+import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { openBundle } from '../../lib/bundle/bundle.ts'
 import { wantedPieces } from '../../lib/bundle/wanted.ts'
 import { examinationJson, examinationText, exitCodeOfExamination } from '../../lib/cli/examination-text.ts'
@@ -12,6 +12,9 @@ import { goldenIn } from '../golden-in.ts'
 import { stateFolder } from '../machine/scripted-context.ts'
 import { loadLab } from '../tasks/context.ts'
 import { atSeconds, hypervisorRules, machineRules, pi, server } from './says.ts'
+
+// A busy machine takes its time, also for scripted hosts.
+setDefaultTimeout(30_000)
 
 /** Four VMs, and two Pis. */
 const lab = loadLab((text) =>

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'bun:test'
+import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type QuickQuestion, quickLook } from '../../lib/doctor/quick-look.ts'
@@ -8,6 +8,9 @@ import type { Node, Topology } from '../../lib/topology/topology.ts'
 import { lab } from '../machine/lab-for-tests.ts'
 import { stateFolder } from '../machine/scripted-context.ts'
 import { hypervisorRules, pi, type Said, server } from './says.ts'
+
+// A busy machine takes its time, also for scripted hosts.
+setDefaultTimeout(30_000)
 
 const tight = { ...server, hostMemory: 'MemTotal 8000000\nMemAvailable 6000000\nSwapFree 0' }
 const machine = (port: number): Node['machine'] => ({ kind: 'existing', ssh: { host: '10.0.0.7', port, user: 'pi' } })
