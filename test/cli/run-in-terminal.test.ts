@@ -121,7 +121,9 @@ describe.skipIf(!hasTmux)('kedge run in a terminal', () => {
     rmSync(join(folder, 'go'))
     typed(100, 24, 'kedge run all --skip after --force')
     await shows(/bench {2}2\/3 .*(left|longer than last time).*\n {2}hypervisor {2}slow .*much longer than/)
-    expect(at.screen()).toMatch(/· about (?!0\.0 )[\d.]+( min \d\d)? s to go, by run \S+ of \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC/)
+    expect(at.screen()).toMatch(
+      /· about (?!0\.0 )[\d.]+( min \d\d)? s to go, by run \S+ of \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC/,
+    )
     at.press('C-c')
     await shows('exit 130')
     const end = at.everything()
