@@ -3,7 +3,7 @@ import type { Forecast } from '../report/forecast.ts'
 import { jsonReporter } from '../report/json.ts'
 import { liveReporter } from '../report/live.ts'
 import { plainReporter } from '../report/plain.ts'
-import { type GlobalOptions, type Terminal, wantsColor } from './command.ts'
+import { type GlobalOptions, type Terminal, wantsColor, wantsUnicode } from './command.ts'
 
 export type Display = GlobalOptions & {
   readonly json?: boolean
@@ -33,7 +33,6 @@ const isTerminal = ({ isTty, isOutputTty = false, env }: Terminal): boolean =>
   isTty && isOutputTty && env.TERM !== undefined && env.TERM !== '' && env.TERM !== 'dumb'
 
 /** Where it goes to a file or a pipe, nothing is known of who reads it: it stays as it is. */
-export const showsUnicode = ({ isTty, env }: Terminal): boolean =>
-  !isTty || /utf-?8/i.test(env.LC_ALL || env.LC_CTYPE || env.LANG || '')
+export const showsUnicode = (terminal: Terminal): boolean => !terminal.isTty || wantsUnicode(terminal)
 
 const isOn = (value: string | undefined): boolean => value !== undefined && !/^(|0|false|no)$/i.test(value)

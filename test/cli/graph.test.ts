@@ -53,7 +53,7 @@ describe('kedge graph', () => {
 
   test('mermaid and dot draw tasks, or with --nodes instances', async () => {
     expect((await graph(['--format', 'mermaid', 'create-vms'])).stdout).toBe(
-      'flowchart LR\n  n0["create-networks<br/>hypervisor"]\n  n1["create-vms<br/>master, worker, edge-1, edge-2"]\n  n0 --> n1\n',
+      'flowchart LR\n  n0["create-networks<br/>hypervisor"]\n  n1["create-vms<br/>edge-1, edge-2, master, worker"]\n  n0 --> n1\n',
     )
     const { stdout } = await graph(['--format', 'dot', '--nodes', 'create-vms'])
     expect(stdout).toContain('[label="create-vms@edge-2"]')

@@ -5,6 +5,7 @@ import { drawRails } from '../../lib/report/draw-rails.ts'
 import { graphDot } from '../../lib/report/graph-dot.ts'
 import { graphMermaid } from '../../lib/report/graph-mermaid.ts'
 import { graphText } from '../../lib/report/graph-text.ts'
+import { printableJson } from '../../lib/report/json.ts'
 import { type Graph, layersOf, taskGraph, withoutImplied } from '../../lib/report/task-graph.ts'
 import { hostileNames } from '../hostile/hostile-names.ts'
 import { expectGolden } from './expect-golden.ts'
@@ -233,6 +234,11 @@ print(json.dumps([''.join(e.itertext()) for e in tree.fromstring(sys.stdin.buffe
     }
     expect(labels).toEqual(hostile.nodes.map(({ id, on }) => lines(id, on).map((part) => part || ' ')))
     expect(needs).toEqual(names.slice(1).map((_, index) => `n0 --> n${index + 1}`))
+  })
+
+  test('json: every text comes back as it was', () => {
+    expect(JSON.parse(printableJson(hostile))).toEqual(hostile)
+    expect(printableJson(hostile)).toMatch(/^[^\p{Cc}\p{Bidi_Control}]*$/u)
   })
 
   test.each([
