@@ -168,7 +168,8 @@ function outputOf(terminal: Terminal, { topology }: Lab, { output, dir = false }
   const path = resolve(terminal.cwd, output ?? topology.bundle ?? 'kedge.bundle')
   const found = statSync(path, { throwIfNoEntry: false })
   if (!found) return path
-  const usage = (message: string) => new CliError(exitCodes.usage, `${output === undefined ? path : `-o ${output}`}: ${message}`)
+  const usage = (message: string) =>
+    new CliError(exitCodes.usage, `${output === undefined ? path : `-o ${output}`}: ${message}`)
   if (dir && !found.isDirectory()) throw usage('it is a file, and --dir asks for a folder')
   if (!dir && !found.isFile()) throw usage('it is a folder; with --dir a folder becomes the bundle')
   if (dir && !existsSync(join(path, manifestName)) && readdirSync(path).length > 0)
