@@ -15,10 +15,10 @@ const versions = { kubernetes: '1.32.10', kubeedge: '1.23.1' }
 async function smallImage(): Promise<Image> {
   const packages = join(folder, 'image/packages')
   for (const set of ['containerd', 'kubernetes-node']) {
-    await mkdir(join(packages, set), { recursive: true })
+    await mkdir(join(packages, set, 'debs'), { recursive: true })
     await writeFile(join(packages, `${set}.tar`), set)
   }
-  await writeFile(join(packages, 'containerd/containerd_1.6.20~ds1-1%2bdeb12u3_amd64.deb'), '')
+  await writeFile(join(packages, 'containerd/debs/containerd_1.6.20~ds1-1%2bdeb12u3_amd64.deb'), '')
   await writeFile(join(folder, 'image/base.qcow2'), 'disk')
   const at = (name: string) => join(folder, 'image', name)
   return { qcow2: at('base.qcow2'), packages, kernel: at('vmlinuz'), initrd: at('initrd'), key: 'abc' }

@@ -1,9 +1,9 @@
 import { link, mkdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
-import { packagedVersion } from './apt-repository.ts'
+import { packageSets } from '../../lib/bundle/package-sets.ts'
+import { packagedVersion, packagePieces } from './apt-repository.ts'
 import { makeDockerArchive, sha256Of } from './docker-archive.ts'
 import type { Image } from './image.ts'
-import { packageSets } from './image-packages.ts'
 import { standInPieces } from './stand-in/pieces.ts'
 
 /** One entry of a bundle's `manifest.json`. */
@@ -43,7 +43,7 @@ export async function makeBundle(
     programs.some((piece) => piece.kind === kind && piece.name === name)
   // An image of the bundle's own may be any system: the packages then have to be its own as well.
   const hasImage = programs.some(({ kind }) => kind === 'vm-image')
-  const sets = Object.keys(packageSets).filter((name) => !isGiven('os-packages', name))
+  const sets = packagePieces.filter((name) => !isGiven('os-packages', name))
   const pieces = [...(hasImage ? [] : await groundPieces(aside, image, sets)), ...programs]
   await writeFile(join(aside, 'manifest.json'), `${JSON.stringify({ version: 1, pieces }, null, 2)}\n`)
   await rename(aside, folder)
@@ -57,7 +57,7 @@ async function groundPieces(bundle: string, image: Image, sets: readonly string[
   ]
   for (const name of sets) {
     const tar = await place(join(image.packages, `${name}.tar`), join(bundle, 'packages', `${name}.tar`))
-    const version = await packagedVersion(join(image.packages, name), packageSets[name]?.[0] ?? '')
+    const version = await packagedVersion(join(image.packages, name, 'debs'), packageSets[name]?.[0] ?? '')
     pieces.push(await piece(bundle, tar, { name, kind: 'os-packages', version, source: 'the distribution' }))
   }
   return pieces

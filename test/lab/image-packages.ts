@@ -23,12 +23,6 @@ export const imagePackages = (id: Distribution['id']): string[] => [
   id === 'ubuntu' ? 'linux-image-virtual' : 'linux-image-cloud-amd64',
 ]
 
-/** What kedge installs from the bundle, by the piece's name; each goes in with all it needs that the image lacks. */
-export const packageSets: Readonly<Record<string, readonly string[]>> = {
-  containerd: ['containerd', 'runc', 'containernetworking-plugins', 'iptables'],
-  'kubernetes-node': ['conntrack', 'socat', 'ebtables', 'ethtool', 'iptables', 'ipset'],
-}
-
 /** Nobody reads these in a VM that lives for minutes, and unpacking them takes seconds. */
 const leftOut = [
   '/usr/share/man/*',

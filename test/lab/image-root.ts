@@ -1,15 +1,15 @@
 import { chmod, mkdir, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { aptSources } from './apt-sources.ts'
-import { dpkgOptions, imagePackages, maskedUnits, packageSets } from './image-packages.ts'
+import { dpkgOptions, imagePackages, maskedUnits } from './image-packages.ts'
 import { distribution } from './packages.ts'
 import { $ } from './shell.ts'
 
 export const overlayFolder: string = join(import.meta.dir, 'image')
 const swapBytes = 128 * 1024 * 1024
 
-/** Fills `root` with the VMs' file system, and `packages/<set>` with the .deb files that each package set adds to it. */
-export async function makeImageRoot(root: string, packages: string, log: string): Promise<void> {
+/** Fills `root` with the VMs' file system. */
+export async function makeImageRoot(root: string, log: string): Promise<void> {
   const { id, codename } = await distribution()
   const sources = `${root}.list`
   await writeFile(sources, `${(await aptSources()).join('\n')}\n`)
@@ -21,8 +21,6 @@ export async function makeImageRoot(root: string, packages: string, log: string)
     // The lab's initial RAM disk is its own (image-disk.ts): a generic one takes 15 s to make and 3 s longer to boot.
     '--essential-hook=chroot "$1" dpkg-divert --quiet --local --rename --add /usr/sbin/update-initramfs',
     '--essential-hook=mkdir -p "$1/usr/sbin" && ln -s /bin/true "$1/usr/sbin/update-initramfs"',
-    // While apt's lists and the image's dpkg status are at hand: whatever is missing here is missing in the VM.
-    ...Object.entries(packageSets).map(([name, wanted]) => `--customize-hook=${downloadHook(packages, name, wanted)}`),
   ]
   const include = `--include=${imagePackages(id).join(',')}`
   // Its mounts are seen by nobody else, so none can be left behind or be walked into by the clean-up.
@@ -34,15 +32,6 @@ export async function makeImageRoot(root: string, packages: string, log: string)
   }
   await rm(sources)
   await configure(root)
-}
-
-const downloadHook = (packages: string, name: string, wanted: readonly string[]): string => {
-  const folder = join(packages, name)
-  return [
-    `mkdir -p '${folder}/partial'`,
-    `APT_CONFIG="$MMDEBSTRAP_APT_CONFIG" apt-get --yes --quiet --download-only --no-install-recommends -o APT::Sandbox::User=root -o Dir::Cache::archives='${folder}' install ${wanted.join(' ')}`,
-    `rm -rf '${folder}/partial' '${folder}/lock'`,
-  ].join(' && ')
 }
 
 async function configure(root: string): Promise<void> {

@@ -2,11 +2,10 @@ import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { mkdir, readdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises'
-import { join } from 'node:path'
-import { makeAptRepository } from './apt-repository.ts'
+import { join, relative } from 'node:path'
+import { makeAptRepositories } from './apt-repository.ts'
 import { aptSources } from './apt-sources.ts'
 import { makeImageDisk } from './image-disk.ts'
-import { packageSets } from './image-packages.ts'
 import { makeImageRoot, overlayFolder } from './image-root.ts'
 import { distribution } from './packages.ts'
 import { phase, say } from './progress.ts'
@@ -15,7 +14,7 @@ import { $ } from './shell.ts'
 export type Image = {
   /** The VM image. */
   readonly qcow2: string
-  /** For each package set `<set>.tar`, a flat apt repository of it and all it needs that the image lacks, and its folder. */
+  /** For each `os-packages` piece `<piece>.tar`, and its packages in `<piece>/debs`. */
   readonly packages: string
   /** Kernel and initial RAM disk of the image, for who boots without a disk. */
   readonly kernel: string
@@ -52,14 +51,10 @@ export async function image(cache: string): Promise<Image> {
   try {
     await mkdir(join(made, 'packages'), { recursive: true })
     const log = join(cache, 'mmdebstrap.log')
-    await phase(`VM image: root file system (log: ${log})`, () => makeImageRoot(root, join(made, 'packages'), log))
-    const repositories = Object.keys(packageSets).map((name) => join(made, 'packages', name))
-    await phase('VM image: disk, package repositories', () =>
-      Promise.all([
-        makeImageDisk(root, join(made, 'base.qcow2'), aside),
-        ...repositories.map((folder) => makeAptRepository(folder, `${folder}.tar`)),
-      ]),
-    )
+    await phase(`VM image: root file system (log: ${log})`, () => makeImageRoot(root, log))
+    const disk = join(made, 'base.qcow2')
+    await phase('VM image: disk', () => makeImageDisk(root, disk, aside))
+    await phase('VM image: package repositories', () => makeAptRepositories(disk, join(made, 'packages')))
     await $`cp ${root}/boot/vmlinuz-* ${join(made, 'vmlinuz')}`
     await rename(join(aside, 'initrd'), join(made, 'initrd'))
     await rename(made, folder).catch(async (error) => {
@@ -97,8 +92,11 @@ async function recipeKey(): Promise<string> {
     ...['image-packages.ts', 'image-root.ts', 'image-disk.ts', 'image-init.sh', 'apt-repository.ts'].map((name) =>
       join(import.meta.dir, name),
     ),
+    ...['package-closure.ts', 'make-repository.ts', 'package-sets.ts'].map((name) =>
+      join(import.meta.dir, '../../lib/bundle', name),
+    ),
     ...overlay.map((entry) => join(entry.parentPath, entry.name)).sort(),
   ]
-  for (const path of paths) hash.update(`${path.slice(import.meta.dir.length)}\n`).update(await readFile(path))
+  for (const path of paths) hash.update(`${relative(import.meta.dir, path)}\n`).update(await readFile(path))
   return hash.digest('hex').slice(0, 12)
 }
