@@ -6,7 +6,7 @@ import type { Host } from '../host/host.ts'
 import type { Accelerator } from '../topology/topology.ts'
 import { inTurn } from './in-turn.ts'
 import { marker, probeDisk } from './kvm-probe.ts'
-import { virshOn } from './libvirt.ts'
+import { explained, virshOn } from './libvirt.ts'
 import { find, parseXml } from './xml.ts'
 
 export type Architecture = 'x86_64' | 'aarch64'
@@ -76,7 +76,12 @@ async function emulatorWithKvm(
     ...['domcapabilities', '--virttype', 'kvm'],
     ...['--arch', architecture, '--machine', machine],
   ])
-  if (answer.exitCode !== 0) return undefined
+  if (answer.exitCode !== 0) {
+    const reason = explained(answer)
+    // A libvirt that does not answer has said nothing about KVM, and nothing is remembered of it.
+    if (reason !== answer) throw reason
+    return undefined
+  }
   const capabilities = parseXml(answer.stdout).find(({ name }) => name === 'domainCapabilities')
   return capabilities && find(capabilities, ['path'])?.text
 }

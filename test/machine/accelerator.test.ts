@@ -55,6 +55,15 @@ test('libvirt without KVM is not asked further, a file that wants emulation not 
   expect(emulated.commands).toEqual([])
 })
 
+test('a libvirt that does not answer has not said that there is no KVM', async () => {
+  const state = stateFolder()
+  const stderr = 'error: failed to connect to the hypervisor\nerror: Failed to connect socket: No such file'
+  const silent = ask([boot('a'), [/domcapabilities/, { stderr, exitCode: 1 }]], 'auto', state)
+  const failure = await silent.verdict.then(() => undefined, toFailure)
+  expect(failure?.message).toContain('libvirt does not answer')
+  expect((await ask([capabilities, boot('a'), ran], 'auto', state).verdict).accelerator).toBe('kvm')
+})
+
 test('the answer is remembered until the hypervisor boots anew, and asked for once by many', async () => {
   const state = stateFolder()
   const connection = scriptedConnection({ rules: [capabilities, boot('a'), ran] })
