@@ -1,9 +1,10 @@
-import { describe, expect, test } from 'bun:test'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { afterAll, describe, expect, test } from 'bun:test'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { placeAt } from '../../lib/cli/complete/place.ts'
 import { defineProgram } from '../../lib/cli/define-program.ts'
+import { openingMagic } from '../../lib/pack/pack-format.ts'
 import { tasks } from '../../tasks/index.ts'
 import { everyCommand } from './every-command.ts'
 import { runHere } from './run-here.ts'
@@ -42,6 +43,7 @@ function flagsOf(command: Awaited<ReturnType<typeof defineProgram>>): readonly s
 
 describe('kedge help', () => {
   const folder = mkdtempSync(join(tmpdir(), 'kedge-help-'))
+  afterAll(() => rmSync(folder, { recursive: true }))
   const kedge = (...words: string[]) => runHere(folder, words)
 
   test('of a built-in task: what it does, where, after what, what it checks and changes, how long it may take', async () => {
@@ -114,6 +116,21 @@ tasks:
     expect(line).toMatch(/^checks +`test -e a` ends with 0$/m)
     expect(line).toMatch(/^changes +runs `touch a`$/m)
     expect(await help('never-run')).toMatch(/^never-run: /)
-    rmSync(folder, { recursive: true })
+  })
+
+  test('of own tasks that a pack carries, which can be completed too', async () => {
+    // Nothing of it is run: an executable in which the word stands that every kedge has in it will do.
+    const executable = readFileSync('/usr/bin/true')
+    executable.write(openingMagic, 8192, 'latin1')
+    writeFileSync(join(folder, 'like-kedge'), executable)
+    const made = await runHere(folder, ['-c', 'lab.yaml', 'pack', '-o', 'kedge-lab', '--executable', 'like-kedge'])
+    expect(made).toMatchObject({ exitCode: 0 })
+    const elsewhere = join(folder, 'elsewhere')
+    mkdirSync(elsewhere)
+    const inPack = (...words: string[]) => runHere(elsewhere, words, { execPath: join(folder, 'kedge-lab') })
+    expect((await inPack('__complete', 'fish', 'run', '')).stdout).toContain('trust-ca\town task\n')
+    // Whoever completes leaves nothing behind.
+    expect(readdirSync(elsewhere)).toEqual([])
+    expect((await inPack('help', 'trust-ca')).stdout).toStartWith('trust-ca: Trust the CA\n')
   })
 })

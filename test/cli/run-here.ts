@@ -5,7 +5,12 @@ import { runProgram } from '../../lib/cli/program.ts'
 export async function runHere(
   cwd: string,
   words: readonly string[],
-  around: { readonly env?: Readonly<Record<string, string>>; readonly columns?: number } = {},
+  around: {
+    readonly env?: Readonly<Record<string, string>>
+    readonly columns?: number
+    /** The program that kedge takes itself for: a pack, perhaps. */
+    readonly execPath?: string
+  } = {},
 ): Promise<{ readonly exitCode: number; readonly stdout: string; readonly stderr: string }> {
   const printed = { stdout: '', stderr: '' }
   const terminal: Partial<Terminal> = {
@@ -23,7 +28,7 @@ export async function runHere(
     errorStream: process.stderr,
     signal: new AbortController().signal,
     atOnce: () => {},
-    execPath: process.execPath,
+    execPath: around.execPath ?? process.execPath,
   }
   const exitCode = await runProgram(words, terminal as Terminal)
   return { exitCode, ...printed }

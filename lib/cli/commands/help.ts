@@ -1,8 +1,10 @@
+import { dirname } from 'node:path'
 import type { Command as Program } from 'commander'
+import { layOut } from '../../pack/pack-files.ts'
 import type { Wiring } from '../../topology/topology.ts'
 import type { Command, GlobalOptions, Terminal } from '../command.ts'
 import { CliError, exitCodes } from '../exit-codes.ts'
-import { mustKnow, openLab } from '../lab.ts'
+import { makeStateFolder, mustKnow, openLab } from '../lab.ts'
 import { withPack } from '../with-pack.ts'
 
 type HelpOptions = GlobalOptions & { readonly task?: boolean }
@@ -45,6 +47,10 @@ Examples:
     if (options.task) mustKnow('task', names, tasks)
     else mustKnow('command or task', names, [...program.commands.map((each) => each.name()), ...tasks])
     const wiring = wirings.find((each) => each.name === name) as Wiring
+    if (lab.carried) {
+      makeStateFolder(lab)
+      layOut(lab.carried, dirname(lab.topology.file))
+    }
     const { taskMaker } = await import('../task-maker.ts')
     const { taskHelp } = await import('../task-help.ts')
     terminal.write(taskHelp(lab, wiring, (await taskMaker(wiring, lab))()))
