@@ -59,7 +59,7 @@ export async function endLeftovers(ofKilled: readonly string[]): Promise<void> {
   const known = ofKilled.filter((mark) => /^kedge-[0-9a-f]{16}\.$/.test(mark))
   if (known.length === 0) return
   killed.push(...known)
-  const child = startBash(sweepScript(known))
+  const child = startBash([sweepScript(known), awaitGuards(known)].join('\n'))
   await new Promise<void>((resolve) => {
     child.once('error', () => resolve())
     child.once('exit', () => resolve())
@@ -102,6 +102,13 @@ export const guardScript = (mark: string, before: readonly string[] = []): strin
 
 const sweepScript = (prefixes: readonly string[]): string =>
   prefixes.length === 0 ? '' : [sweepFunctions, ...prefixes.map((prefix) => `sweep ${prefix}`)].join('\n')
+
+// A group that has lost its first process is the guard's of its own kedge, who knows what has ended: its grace is waited for.
+// The brackets keep grep from finding itself.
+const awaitGuards = (prefixes: readonly string[]): string => {
+  const guards = prefixes.map((prefix) => `-e 'ech[o] ${prefix}'`).join(' ')
+  return `for ((round = 0; round < 150; round++)); do grep -qas ${guards} /proc/[0-9]*/cmdline || break; sleep 0.1 || sleep 1; done`
+}
 
 // Two looks find nothing before it is over: a command may just be starting. SIGTERM comes first and once, so that scripts can
 // remove what they have written half; two or three seconds later SIGKILL. A process that has ended, but that nobody has asked how, is gone.

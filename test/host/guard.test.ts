@@ -1,9 +1,13 @@
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
+import { endLeftovers } from '../../lib/host/guard.ts'
 import { isAlive, untilDead } from './contract-stop.ts'
 import { type Sshd, sshdPath, startSshd } from './sshd.ts'
+
+// A busy machine takes its time to start a program.
+setDefaultTimeout(120_000)
 
 const program = join(import.meta.dir, 'programs/guarded.ts')
 
@@ -111,4 +115,22 @@ describe.if(sshdPath !== undefined && isRoot)('a program is killed, and its guar
       }
     })
   }
+
+  test('who comes next has the grace waited for that the guard gives to what has lost its shell', async () => {
+    const [child = 0, shell = 0] = await killWhileRunning(
+      'local',
+      (folder) => [
+        `(trap "" TERM HUP; echo $BASHPID > ${folder}/child; exec sleep 300) & echo $$ > ${folder}/shell; wait`,
+      ],
+      ['child', 'shell'],
+    )
+    try {
+      const mark = /KEDGE_COMMAND=(kedge-[0-9a-f]{16}\.)/.exec(readFileSync(`/proc/${child}/environ`, 'latin1'))?.[1]
+      await untilDead([shell])
+      await endLeftovers([mark ?? ''])
+      expect(isAlive(child)).toBe(false)
+    } finally {
+      if (isAlive(child)) process.kill(child, 'SIGKILL')
+    }
+  })
 })
