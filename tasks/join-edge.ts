@@ -2,7 +2,7 @@ import { labelNode } from '../lib/distribution/node-labels.ts'
 import { applyEdgeConfig } from '../lib/kubeedge/edge-config.ts'
 import { setUpEdgeNetwork } from '../lib/kubeedge/edge-network.ts'
 import { checkEdge, edgeState } from '../lib/kubeedge/edge-state.ts'
-import { joinEdge, mustReachCloudCore, tokenFile } from '../lib/kubeedge/join.ts'
+import { joinEdge, keadmTokenFile, mustReachCloudCore, tokenFile } from '../lib/kubeedge/join.ts'
 import { mustHaveBroker } from '../lib/kubeedge/mqtt.ts'
 import { resetEdge } from '../lib/kubeedge/reset-edge.ts'
 import { sendToken } from '../lib/kubeedge/tokens.ts'
@@ -15,7 +15,7 @@ import { untilDone } from '../lib/task/until-done.ts'
 export default task({
   description: 'Join the edge to CloudCore on its own LAN, and wait until its node is Ready',
   checks:
-    'edgecore runs as the file says, its certificate has not ended, and its node is Ready, of the right version and with its labels',
+    'edgecore runs as the file says, its certificate has not ended, and its node is Ready, of the right version and with its labels; no token is left on it',
   changes:
     'resets what a cut-off join left, joins with keadm, brings edgecore.yaml to what the file says, waits until the node is Ready, labels it',
   step: 12,
@@ -36,7 +36,7 @@ export default task({
       await joinEdge(ctx)
     }
     await applyEdgeConfig(ctx)
-    await $`rm -f ${tokenFile}`
+    await $`rm -f ${tokenFile} ${keadmTokenFile}`
     await setUpEdgeNetwork(ctx)
     await labelNode(ctx)
     await untilDone(

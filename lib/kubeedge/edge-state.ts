@@ -1,9 +1,12 @@
+import { basename } from 'node:path'
 import { clusterOf, type NodeObject, whyNotReady } from '../distribution/cluster.ts'
 import { missingLabels } from '../distribution/node-labels.ts'
+import { linesOf } from '../host/lines-of.ts'
 import { type Check, doneIf, firstPending, pending, type TaskContext } from '../task/task.ts'
 import { checkEdgeConfig } from './edge-config.ts'
 import { cniFile, edgeNetwork } from './edge-network.ts'
 import { lifeOf } from './expiry.ts'
+import { keadmTokenFile, tokenFile } from './join.ts'
 
 /** The edge's own certificate, which CloudCore signed. */
 export const certificateFile = '/etc/kubeedge/certs/server.crt'
@@ -17,6 +20,8 @@ export type EdgeState = {
   readonly endedAt?: Date
   /** Anything at all in /etc/kubeedge: keadm join refuses then. */
   readonly hasLeftovers: boolean
+  /** A token of a join, kedge's file or keadm's: one that was killed leaves it. */
+  readonly hasToken: boolean
   readonly node: NodeObject | undefined
 }
 
@@ -28,12 +33,14 @@ export async function edgeState(ctx: TaskContext): Promise<EdgeState> {
   })`test -s /etc/kubeedge/ca/rootCA.crt && test -s /etc/kubeedge/certs/server.key && test -s ${certificateFile} && cat ${certificateFile}`.nothrow()
   const until = lifeOf(certificates.stdout)?.until
   const isOver = until !== undefined && until.getTime() <= Date.now()
-  const leftovers = (await $`ls -A /etc/kubeedge 2>/dev/null`.nothrow()).stdout.trim()
+  const { stdout } = await $`ls -A /etc/kubeedge 2>/dev/null; ls ${tokenFile} 2>/dev/null`.nothrow()
+  const found = linesOf({ stdout })
   return {
     service: service === 'active' ? 'active' : 'inactive',
     hasCertificates: certificates.exitCode === 0 && !isOver,
     ...(isOver ? { endedAt: until } : {}),
-    hasLeftovers: leftovers !== '',
+    hasLeftovers: found.some((name) => name !== tokenFile),
+    hasToken: found.includes(tokenFile) || found.includes(basename(keadmTokenFile)),
     node: await clusterOf(ctx).get<NodeObject>('node', node.name),
   }
 }
@@ -65,5 +72,6 @@ export async function checkEdge(ctx: TaskContext): Promise<Check> {
       const missing = missingLabels(state.node, node.labels)
       return doneIf(missing.length === 0, `node ${node.name} lacks the labels ${missing.join(', ')}`)
     },
+    () => doneIf(!state.hasToken, 'the token that it joined with is still there'),
   )
 }

@@ -11,6 +11,8 @@ import { silentPorts } from './silent-ports.ts'
 
 /** Where the token waits on the edge for the join; gone after it. */
 export const tokenFile = '/var/lib/kedge/secrets/edge-token'
+/** Where keadm puts it for edgecore, for all to read. It takes it away at its end, unless it is killed before. */
+export const keadmTokenFile = '/etc/kubeedge/bootstrap-edgecore.conf'
 
 /**
  * keadm join's words, the token aside. The cgroup driver must be said (keadm's default is cgroupfs); the rest is

@@ -4,6 +4,7 @@ import { caHash, tokenAndCaJson, tokenOf } from '../kubeedge/make-token.ts'
 import { type Scene, type SceneOptions, sceneOn } from './context.ts'
 
 export const tokenFile = '/var/lib/kedge/secrets/edge-token'
+export const keadmTokenFile = '/etc/kubeedge/bootstrap-edgecore.conf'
 export const cniFile = '/etc/cni/net.d/10-kedge.conflist'
 export const machineId = '6ae04d4c8ec557e31d5c9b75d413af23'
 /** Another one each time: what was called secret once stays masked for as long as the process lives. */
@@ -43,6 +44,8 @@ export type EdgeParts = {
   readonly leftovers: boolean
   readonly node: 'absent' | 'ready' | 'not ready'
   readonly token: boolean
+  /** A keadm that was killed has left the token in a file of its own. */
+  readonly keadmToken?: boolean
 }
 
 /** edge-1 with keadm's manners: a join refuses what an earlier one left, and needs its token in the file. */
@@ -69,7 +72,7 @@ export function fakeEdge(
   const join = () => {
     if (!scene.file('edge-1', tokenFile)) return refuse('token is empty')
     if (service === 'active') return refuse('EdgeCore is already running')
-    if (leftovers) return refuse('/etc/kubeedge is not empty')
+    if (leftovers || edgeFiles().has(keadmTokenFile)) return refuse('/etc/kubeedge is not empty')
     if (object) return refuse('a node with the name edge-1 already exists')
     service = 'active'
     certificate = ''
@@ -85,6 +88,7 @@ export function fakeEdge(
     files: {
       'edge-1': {
         ...(parts.token ? { [tokenFile]: token } : {}),
+        ...(parts.keadmToken ? { [keadmTokenFile]: token } : {}),
         ...(parts.certificates ? { [edgecoreFile]: yaml } : {}),
       },
     },
@@ -94,7 +98,15 @@ export function fakeEdge(
         ['systemctl is-active edgecore', () => ({ stdout: `${service}\n`, exitCode: service === 'active' ? 0 : 3 })],
         [/^test -s \/etc\/kubeedge\/ca\/rootCA.crt/, () => (certificates ? certificate : { exitCode: 1 })],
         ['cat /etc/machine-id', `${machineId}\n`],
-        [/^ls -A \/etc\/kubeedge/, () => (leftovers ? 'ca\ncerts\nconfig\n' : '')],
+        [
+          /^ls -A \/etc\/kubeedge/,
+          () =>
+            [
+              leftovers ? 'ca\ncerts\nconfig\n' : '',
+              edgeFiles().has(keadmTokenFile) ? 'bootstrap-edgecore.conf\n' : '',
+              edgeFiles().has(tokenFile) ? `${tokenFile}\n` : '',
+            ].join(''),
+        ],
         [/^for target in/, ''],
         ['ip -o -4 address show', addresses],
         [/^keadm join /, join],
@@ -111,6 +123,7 @@ export function fakeEdge(
           () => {
             service = 'inactive'
             certificates = leftovers = false
+            edgeFiles().delete(keadmTokenFile)
             return ''
           },
         ],
@@ -129,9 +142,10 @@ export function fakeEdge(
           },
         ],
         [
-          `rm -f ${tokenFile}`,
+          `rm -f ${tokenFile} ${keadmTokenFile}`,
           () => {
             edgeFiles().delete(tokenFile)
+            edgeFiles().delete(keadmTokenFile)
             return ''
           },
         ],

@@ -13,6 +13,7 @@ import {
   edgecoreFile,
   edgecoreYaml,
   fakeEdge,
+  keadmTokenFile,
   machineId,
   newToken,
   tokenFile,
@@ -34,6 +35,20 @@ describe('check', () => {
     ['never joined', nothing, {}, '', 'not joined'],
     ['joined once, stopped', { service: 'failed' }, {}, network, 'edgecore is not running'],
     ['running, waiting for certificates', { certificates: false }, {}, network, 'edgecore has no certificates yet'],
+    [
+      'joined by a keadm that was killed',
+      { keadmToken: true },
+      {},
+      network,
+      'the token that it joined with is still there',
+    ],
+    [
+      'joined, and killed before it forgot',
+      { token: true },
+      {},
+      network,
+      'the token that it joined with is still there',
+    ],
     ['not in the cluster', { node: 'absent' }, {}, network, 'node edge-1 is not in the cluster'],
     [
       'cut off',
@@ -73,7 +88,7 @@ describe('run', () => {
     '--cloudcore-ipport=192.168.24.1:10000 --edgenode-name=edge-1 --kubeedge-version=v1.23.1 --cgroupdriver=systemd --remote-runtime-endpoint=unix:///run/containerd/containerd.sock --set=modules.edgeStream.enable=true,modules.eventBus.mqttMode=0 --labels=device=camera,site=lab-7'
   const afresh = [
     `edge-1$ keadm join --token="$(cat ${tokenFile})" ${flags}`,
-    `edge-1$ rm -f ${tokenFile}`,
+    `edge-1$ rm -f ${tokenFile} ${keadmTokenFile}`,
     `edge-1$ write ${cniFile}`,
     'master$ kubectl label node edge-1 --overwrite device=camera site=lab-7',
   ]
@@ -113,9 +128,11 @@ describe('run', () => {
     every(true, false).flatMap((certificates) =>
       every(true, false).flatMap((leftovers) =>
         every('absent', 'ready', 'not ready' as const).flatMap((node) =>
-          every(true, false).map(
-            (token) => ({ service, certificates, leftovers: leftovers || certificates, node, token }) as EdgeParts,
-          ),
+          every(true, false).map((token) => {
+            // In half of them keadm was killed with its own file there.
+            const keadmToken = leftovers !== token
+            return { service, certificates, leftovers: leftovers || certificates, node, token, keadmToken } as EdgeParts
+          }),
         ),
       ),
     ),
@@ -155,7 +172,7 @@ describe('run', () => {
     await joinEdge.run(ctx)
     expect(changes()).toEqual([
       'edge-1$ systemctl enable --now edgecore',
-      `edge-1$ rm -f ${tokenFile}`,
+      `edge-1$ rm -f ${tokenFile} ${keadmTokenFile}`,
       `edge-1$ write ${cniFile}`,
     ])
   })

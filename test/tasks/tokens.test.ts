@@ -97,7 +97,7 @@ describe('send-token', () => {
   test('an edge that has joined needs none, and is not asked for one', async () => {
     const { ctx, steps } = fakeEdge(whole)
     expect(await sendToken.check(ctx)).toEqual({ done: true })
-    expect(steps.join('\n')).not.toContain('secret')
+    expect(steps.join('\n')).not.toContain('tokensecret')
   })
 
   test.each([
