@@ -48,6 +48,12 @@ export type NodeObject = {
   }
 }
 
+/** A node stays Ready for some 40 s after its kubelet or edgecore has ended, and what it reported says from which machine. */
+export async function isReportedFromHere({ $ }: TaskContext, object: NodeObject | undefined): Promise<boolean> {
+  const own = (await $`cat /etc/machine-id`.nothrow()).stdout.trim()
+  return own !== '' && object?.status?.nodeInfo?.machineID === own
+}
+
 /** Why a node is not Ready, in the cluster's own words; undefined when it is. */
 export function whyNotReady(node: NodeObject | undefined, name: string): string | undefined {
   if (!node) return `node ${name} is not in the cluster`

@@ -5,7 +5,7 @@ import { doneIf, firstPending, pending, type TaskContext } from '../task/task.ts
 import { untilDone } from '../task/until-done.ts'
 import { type Attempt, begin, cameToItsEnd, clearHalfMade, finish, leave, marksOf } from './attempt.ts'
 import { kubeadmCertificates } from './certificate-files.ts'
-import { clusterOf } from './cluster.ts'
+import { clusterOf, isReportedFromHere, type NodeObject } from './cluster.ts'
 import type { Distribution } from './distribution.ts'
 import { initConfig, joinConfig } from './kubeadm-config.ts'
 import { kubeletUnits } from './kubelet-units.ts'
@@ -99,6 +99,7 @@ export const kubeadm: Distribution = {
       return untilReady(ctx)
     }
     await clearHalfMade(ctx, joinAttempt)
+    await forgetNode(ctx)
     const discovery = await newDiscovery(ctx)
     const secretConfig = ctx.secret(joinConfig(ctx.topology, ctx.node, runtimeOf(ctx).endpoint, discovery))
     await begin(ctx, joinAttempt)
@@ -133,6 +134,13 @@ async function reset(ctx: TaskContext, why: string): Promise<void> {
 async function restartKubelet(ctx: TaskContext): Promise<void> {
   await ctx.$`systemctl restart kubelet`
   if (ctx.node.role === 'control-plane') await untilDone(ctx, () => kubeadm.checkCluster(ctx))
+}
+
+/** What a join that was cut off has registered stays Ready for a while, and kubeadm refuses the name of such a node. */
+async function forgetNode(ctx: TaskContext): Promise<void> {
+  const cluster = clusterOf(ctx)
+  const node = await cluster.get<NodeObject>('node', ctx.node.name)
+  if (node && (await isReportedFromHere(ctx, node))) await cluster.run('delete', 'node', ctx.node.name)
 }
 
 /** A bootstrap token made for this join and good for half an hour: nothing that is stored can expire. */

@@ -116,6 +116,13 @@ export const signaturesOfNodes: readonly Signature[] = [
     cure: 'kedge ssh {node} -- sudo kubeadm reset --force',
   },
   {
+    name: 'worker-name-taken',
+    patterns: [/a Node with name "(?<name>[^"]+)" and status "Ready" already exists in the cluster/],
+    seenIn: ['kubeadm'],
+    cause: 'another machine is in the cluster under the name {name}',
+    cure: 'kedge kubectl delete node {name}, once that machine has left, or another name for one of them',
+  },
+  {
     name: 'bootstrap-token-expired',
     patterns: [/could not find a JWS signature in the cluster-info ConfigMap/],
     seenIn: ['kubeadm'],
@@ -124,7 +131,8 @@ export const signaturesOfNodes: readonly Signature[] = [
   },
   {
     name: 'no-default-route',
-    patterns: [/no default routes found in "/, /unable to select an IP from default routes/],
+    // kubeadm also warns of it on every join, and goes on.
+    patterns: [/^(?!.*WARNING: ).*no default routes found in "/, /unable to select an IP from default routes/],
     seenIn: ['kubeadm', 'kubelet', 'pod'],
     cause: "{node} has no default route, and a program takes the node's address from it",
     cure: 'kedge ssh {node} -- ip route',

@@ -1,4 +1,4 @@
-import { clusterOf, type NodeObject, whyNotReady } from '../distribution/cluster.ts'
+import { clusterOf, isReportedFromHere, whyNotReady } from '../distribution/cluster.ts'
 import { refused } from '../event/failure.ts'
 import { runtimeOf } from '../runtime/runtime.ts'
 import type { TaskContext } from '../task/task.ts'
@@ -66,10 +66,4 @@ export async function leaveAsEdge(ctx: TaskContext): Promise<void> {
   const { stdout } = await $`ls -A /etc/kubeedge 2>/dev/null || true`
   if (stdout.trim() !== '') await clearEdge(ctx)
   await $`rm -f ${tokenFile} ${cniFile}`
-}
-
-/** A node stays Ready for some 40 s after its edgecore has ended, and what it reported says from which machine. */
-async function isReportedFromHere({ $ }: TaskContext, object: NodeObject | undefined): Promise<boolean> {
-  const own = (await $`cat /etc/machine-id`.nothrow()).stdout.trim()
-  return own !== '' && object?.status?.nodeInfo?.machineID === own
 }

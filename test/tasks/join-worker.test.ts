@@ -8,6 +8,7 @@ import { failureOf, sceneOn } from './context.ts'
 const begun = '/var/lib/kedge/kubeadm-begun'
 const done = '/var/lib/kedge/kubeadm-done'
 const sign = '/etc/kubernetes/kubelet.conf'
+const machineId = '6ae04d4c8ec557e31d5c9b75d413af23'
 const joinFile = '/var/lib/kedge/secrets/kubeadm-join.json'
 const reset = 'kubeadm reset --force --cri-socket unix:///run/containerd/containerd.sock'
 // Another one for each scene: what was called secret once stays masked for as long as the process lives.
@@ -34,6 +35,8 @@ function worker({ paths, node = '', join, create }: World) {
           /^kubeadm join/,
           join ??
             (() => {
+              if (object.includes('"status": "True"'))
+                return { stderr: 'a Node with name "worker" and status "Ready" already exists\n', exitCode: 1 }
               there.add(sign)
               seen.push(scene.file('worker', joinFile) ?? '', scene.mode('worker', joinFile) ?? '')
               object = nodeJson({ name: 'worker', ready: 'False', message: 'cni plugin not initialized' })
@@ -42,10 +45,18 @@ function worker({ paths, node = '', join, create }: World) {
         ],
         [reset, () => `${there.delete(sign)}`],
         [`rm -f ${done}`, () => `${there.delete(done)}`],
+        ['cat /etc/machine-id', `${machineId}\n`],
         [/^rm|^systemctl restart kubelet|^ip link delete cni0/, ''],
       ],
       master: [
         [/get node worker/, () => object],
+        [
+          'kubectl --kubeconfig=/etc/kubernetes/admin.conf delete node worker',
+          () => {
+            object = ''
+            return 'node "worker" deleted\n'
+          },
+        ],
         [/kubeadm token create/, create ?? printed(token)],
       ],
     },
@@ -54,7 +65,7 @@ function worker({ paths, node = '', join, create }: World) {
     },
   })
   const isThere = (path: string) => there.has(path) || scene.host('worker').files.has(path)
-  const changes = () => scene.steps.filter((step) => !/\$ test|get node/.test(step))
+  const changes = () => scene.steps.filter((step) => !/\$ test|get node|machine-id/.test(step))
   return { ...scene, seen, changes, token }
 }
 
@@ -125,6 +136,20 @@ describe('run', () => {
       'worker$ ip link delete cni0 2>/dev/null || true',
       ...afresh,
     ])
+  })
+
+  test('after one that was cut off when its node was Ready: that is this machine, and goes first', async () => {
+    const { ctx, changes } = worker({ paths: [begun, sign], node: nodeJson({ name: 'worker', machineID: machineId }) })
+    await joinWorker.run(ctx)
+    expect(changes()).toContain('master$ kubectl --kubeconfig=/etc/kubernetes/admin.conf delete node worker')
+    expect(await joinWorker.check(ctx)).toEqual({ done: true })
+  })
+
+  test('another machine that is Ready under its name is left alone, and kubeadm says so', async () => {
+    const node = nodeJson({ name: 'worker', machineID: '0'.repeat(32) })
+    const { ctx, changes } = worker({ paths: [begun], node })
+    expect(await failureOf(joinWorker.run(ctx))).toContain('kubeadm join')
+    expect(changes().join('\n')).not.toContain('delete node')
   })
 
   test('after a human took the worker out: the stale mark goes, and it joins again', async () => {
