@@ -57,7 +57,7 @@ needed by  verify
 phase      installation, step 12 of 12
 timeout    10 min 00 s for an attempt, tried again 2 times where waiting can help
 checks     edgecore runs as the file says, its certificate has not ended, and its node is Ready, of
-           the right version and with its labels
+           the right version and with its labels; no token is left on it
 changes    resets what a cut-off join left, joins with keadm, brings edgecore.yaml to what the file
            says, waits until the node is Ready, labels it
 
