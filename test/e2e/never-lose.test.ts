@@ -75,7 +75,8 @@ describe.skipIf(!wanted)('a lab of real programs is never lost', () => {
     console.log(
       `e2e: killed ${seconds.toFixed(1)} s after the start of ${task}, after ${linesOf({ stdout: text }).length} events`,
     )
-    expect(isBegun).toBe(true)
+    const failed = linesOf({ stdout: text }).filter((line) => line.includes('"task-failed"'))
+    expect({ isBegun, failed }).toEqual({ isBegun: true, failed: [] })
     expect(text).not.toContain('"run-finished"')
   }
 
