@@ -120,12 +120,15 @@ apt-mark showauto`)
     expect(rest).toEqual(['101', '/var/lib/apt/lists:', '', '/var/lib/kedge/packages:', 'libneeded'])
   })
 
-  test('an installation that was killed is brought to its end', async () => {
-    const found = await inRoot(`touch /slow
+  test.each([
+    ['with apt', () => piece],
+    ['by dpkg', () => bare],
+  ])('an installation %s that was killed is brought to its end', async (_, tar) => {
+    const steps = `touch /slow
 bash -c 'echo $$ > /apt.pid; exec bash /install' > /said 2>&1 || echo killed
 while pgrep -x 'dpkg|apt-get' > /dev/null; do sleep 0.05; done
-${report} agent; install || cat /said; ${report}`)
-    expect(found.split('\n')).toEqual([
+${report} agent; install || cat /said; ${report}`
+    expect((await inRoot(steps, tar())).split('\n')).toEqual([
       'killed',
       expect.stringMatching(/^agent 2\.0 (half-configured|unpacked)$/),
       ...wholeReport,
