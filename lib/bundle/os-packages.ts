@@ -36,24 +36,25 @@ unlocked() {
   done
   cat ${folder}/errors >&2
 }
-cd ${folder}
-# Neither apt nor dpkg does more than skip what a kill left half unpacked.
-for name in $(dpkg-query -W -f ${flagFormat} | sed -n 's/ reinstreq$//p'); do
-  for file in "$name"_*.deb; do
-    [ ! -e "$file" ] || unlocked dpkg --refuse-downgrade --unpack "$file"
-  done
-done
-# What this cannot finish for want of a package is finished below.
-unlocked dpkg --force-confold --configure --pending || true
-if [ -e ${installList} ] && command -v apt-get > /dev/null; then
+if [ -e ${folder}/${installList} ] && command -v apt-get > /dev/null; then
+  cd ${folder}
   mkdir -p apt/lists/partial apt/archives/partial apt/none
   # The sum of the piece vouches for the repository.
   echo "deb [trusted=yes] file:${folder} ./" > apt/sources.list
   own() { apt-get --quiet --yes -o DPkg::Lock::Timeout=-1 ${aptOptions(`${folder}/apt`)} "$@"; }
   own update
+  # apt fetches what a kill left half unpacked, and then leaves it as it is.
+  for name in $(dpkg-query -W -f ${flagFormat} | sed -n 's/ reinstreq$//p'); do
+    for file in "$name"_*.deb; do
+      [ ! -e "$file" ] || unlocked dpkg --refuse-downgrade --unpack "$file"
+    done
+  done
+  # What this cannot finish for want of a package, apt can.
+  unlocked dpkg --force-confold --configure --pending || true
   own --fix-broken --no-remove --no-upgrade --no-install-recommends install $(cat ${installList})
 else
-  unlocked dpkg --refuse-downgrade --skip-same-version --force-confold --install *.deb
+  unlocked dpkg --refuse-downgrade --skip-same-version --force-confold --install ${folder}/*.deb
+  # It passes over what a kill left unpacked.
   unlocked dpkg --force-confold --configure --pending
 fi
 cd / && rm -rf ${folder}`

@@ -80,13 +80,14 @@ describe('the installation in a real shell, with a dpkg that answers', () => {
   test('asks nobody anything, keeps changed settings, takes nothing back, and leaves nothing', async () => {
     const { exitCode, words, left, slept } = await install('true')
     expect({ exitCode, left, slept }).toEqual({ exitCode: 0, left: '', slept: 0 })
-    expect(words).toHaveLength(1)
+    expect(words).toHaveLength(2)
     expect(words[0]).toMatch(/^noninteractive .*--refuse-downgrade .*--force-confold .*containerd\.deb .*runc\.deb$/)
+    expect(words[1]).toBe('noninteractive --force-confold --configure --pending')
   })
 
   test("waits for the lock of the node's own updates", async () => {
     const { exitCode, words, slept } = await install(`(( n > 3 )) || { echo '${locked}' >&2; exit 2; }`)
-    expect({ exitCode, calls: words.length, slept }).toEqual({ exitCode: 0, calls: 4, slept: 3 })
+    expect({ exitCode, calls: words.length, slept }).toEqual({ exitCode: 0, calls: 5, slept: 3 })
   })
 
   test("fails at once, with dpkg's own words, where waiting cures nothing", async () => {
