@@ -3,7 +3,7 @@ import { formatSeconds } from './duration.ts'
 import { padEnd, widthOf, wrap } from './fit.ts'
 import { labelled } from './labelled.ts'
 import { listNodes } from './node-list.ts'
-import { type PlanReason, type PlanState, type Worker, workerText } from './plan-text.ts'
+import { type PlanRow, type PlanState, type Worker, workerText } from './plan-text.ts'
 import { anywhere } from './same-on-nodes.ts'
 import { type Style, style } from './style.ts'
 
@@ -15,17 +15,7 @@ export type LastEnd = {
   readonly seconds: number
 }
 
-export type StatusRow = {
-  readonly id: string
-  readonly task: string
-  readonly node: string
-  readonly state: PlanState
-  readonly reason?: PlanReason
-  /** The check's own words, or what kept it from being asked. */
-  readonly why: string
-  readonly cure?: string
-  readonly lastRun?: LastEnd
-}
+export type StatusRow = Omit<PlanRow, 'after' | 'changed'> & { readonly lastRun?: LastEnd }
 
 export type StatusView = {
   readonly lab: string
