@@ -37,22 +37,49 @@ export async function verifyBundle(
   topology: Topology,
   options?: ReadOptions,
 ): Promise<Verdict> {
-  const absent: Fault[] = []
-  const pieces = piecesAt(place, (error, piece) => absent.push({ ...about('damaged', piece), message: error.message }))
+  const found = locate(place)
+  const { pieces } = found
   const damaged = new Set<LocatedPiece>(await damagedPieces(pieces, options))
-  const whole = pieces.filter((piece) => !damaged.has(piece))
-  // A piece that is there and damaged is not missing besides.
-  const gone = new Set([...absent.map(({ name }) => name), ...[...damaged].map(({ name }) => name)])
   return {
     pieces: pieces.length,
     sizeBytes: storedBytes(pieces),
     faults: [
-      ...lacking(wanted, whole, topology).filter(({ name }) => !gone.has(name)),
-      ...absent,
+      ...notThere(wanted, topology, found, damaged),
       ...[...damaged].map((piece) => ({ ...about('damaged', piece), message: damage(piece) })),
-      ...whole.flatMap(mislabelled),
+      ...pieces.filter((piece) => !damaged.has(piece)).flatMap(mislabelled),
     ],
   }
+}
+
+/** The same as far as names and sizes tell, and the pieces that are there: no content is read. Throws as `verifyBundle` does. */
+export function surveyBundle(
+  place: string | FileRange,
+  wanted: readonly Wanted[],
+  topology: Topology,
+): { readonly pieces: readonly LocatedPiece[]; readonly faults: readonly Fault[] } {
+  const found = locate(place)
+  return { pieces: found.pieces, faults: notThere(wanted, topology, found) }
+}
+
+type Found = { readonly pieces: readonly LocatedPiece[]; readonly absent: readonly Fault[] }
+
+/** What the manifest names: the pieces that are there, and those that are not, or not of their size. */
+function locate(place: string | FileRange): Found {
+  const absent: Fault[] = []
+  const pieces = piecesAt(place, (error, piece) => absent.push({ ...about('damaged', piece), message: error.message }))
+  return { pieces, absent }
+}
+
+function notThere(
+  wanted: readonly Wanted[],
+  topology: Topology,
+  { pieces, absent }: Found,
+  damaged: ReadonlySet<LocatedPiece> = new Set(),
+): readonly Fault[] {
+  const whole = pieces.filter((piece) => !damaged.has(piece))
+  // A piece that is there and damaged is not missing besides.
+  const gone = new Set([...absent, ...damaged].map(({ name }) => name))
+  return [...lacking(wanted, whole, topology).filter(({ name }) => !gone.has(name)), ...absent]
 }
 
 const about = (fault: Fault['fault'], { name, kind, architecture }: Piece) => ({ fault, name, kind, architecture })

@@ -1,7 +1,6 @@
-import { type LocatedPiece, piecesAt } from '../bundle/bundle.ts'
+import type { LocatedPiece } from '../bundle/bundle.ts'
 import type { ReadOptions } from '../bundle/damaged-pieces.ts'
-import { lacking } from '../bundle/lacking.ts'
-import { type Fault, verifyBundle } from '../bundle/verify-bundle.ts'
+import { type Fault, surveyBundle, verifyBundle } from '../bundle/verify-bundle.ts'
 import type { Wanted } from '../bundle/wanted.ts'
 import { TaskError } from '../event/failure.ts'
 import { formatBytes } from '../report/size.ts'
@@ -34,14 +33,8 @@ export async function lookAtBundle({ topology, place, wanted, full }: BundleQues
   }
   const path = typeof place === 'string' ? place : place.path
   try {
-    const absent: Fault[] = []
-    const pieces = piecesAt(place, ({ message }, { name, kind, architecture }) =>
-      absent.push({ fault: 'damaged', name, kind, architecture, message }),
-    )
-    const gone = new Set(absent.map(({ name }) => name))
-    const faults = full
-      ? (await verifyBundle(place, wanted, topology, full)).faults
-      : [...lacking(wanted, pieces, topology).filter(({ name }) => !gone.has(name)), ...absent]
+    const { pieces, faults: seen } = surveyBundle(place, wanted, topology)
+    const faults = full ? (await verifyBundle(place, wanted, topology, full)).faults : seen
     const sizeBytes = pieces.reduce((sum, piece) => sum + piece.sizeBytes, 0)
     if (faults.length === 0) {
       const read = full ? 'complete and undamaged' : 'complete by names and sizes (--full reads it all)'
