@@ -1,6 +1,6 @@
 import type { CommandEntry } from '../../lib/cli/command-group.ts'
 import { commands } from '../../lib/cli/commands/index.ts'
-import { kedgeSays } from './kedge-says.ts'
+import { runHere } from '../run-here.ts'
 import { anchor, block, code, page, table } from './markdown.ts'
 
 type Row = { readonly words: readonly string[]; readonly summary: string; readonly help: string }
@@ -17,7 +17,7 @@ export async function commandsPage(): Promise<string> {
       rows.map(({ words, summary }) => [`[${code(nameOf(words))}](#${anchor(nameOf(words))})`, summary]),
     ),
     '## For every command',
-    block((await kedgeSays(['--help'], '/')).stdout),
+    block((await runHere('/', ['--help'])).stdout),
     ...rows.flatMap(({ words, help }) => [`## ${nameOf(words)}`, block(help)]),
   )
 }
@@ -34,7 +34,7 @@ export async function rowsOf(
     if (name.startsWith('_')) continue
     const words = [...before, name]
     const { default: command } = await load()
-    rows.push({ words, summary, help: (await kedgeSays(['help', ...words], '/')).stdout })
+    rows.push({ words, summary, help: (await runHere('/', ['help', ...words])).stdout })
     if ('commands' in command) rows.push(...(await rowsOf(command.commands, words)))
   }
   return rows

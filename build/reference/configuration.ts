@@ -1,4 +1,4 @@
-import { kedgeSays } from './kedge-says.ts'
+import { runHere } from '../run-here.ts'
 import { block, code, page, table } from './markdown.ts'
 
 /** As much of a JSON Schema as the lab file's has. */
@@ -20,7 +20,7 @@ type Schema = {
 
 /** Every key of the lab file, as `kedge schema` describes it. */
 export async function configurationPage(): Promise<string> {
-  const { stdout } = await kedgeSays(['schema'], '/')
+  const { stdout } = await runHere('/', ['schema'])
   const schema = JSON.parse(stdout) as Schema
   const keys = Object.entries(schema.properties ?? {})
   return page(

@@ -4,17 +4,24 @@ import type { Command, Terminal } from './command.ts'
 import type { CommandEntry } from './command-group.ts'
 import { commands } from './commands/index.ts'
 
+/** Of a help text that goes to a file or a pipe. */
+const widthElsewhere = 80
+
 /**
  * kedge's command line. Every command is in it with its summary; with its options only the one that the words call or ask
  * about, since nothing else is read from disk. `onCall` says what is done when it is called.
  */
 export async function defineProgram(
   words: readonly string[],
-  terminal: Pick<Terminal, 'write' | 'error'>,
+  terminal: Pick<Terminal, 'write' | 'error' | 'columns'>,
   onCall: (command: Command, sub: Program) => void = () => {},
 ): Promise<Program> {
   const program = globalOptions(new Program('kedge'))
-    .configureOutput({ writeOut: terminal.write, writeErr: terminal.error })
+    .configureOutput({
+      writeOut: terminal.write,
+      writeErr: terminal.error,
+      getOutHelpWidth: () => terminal.columns ?? widthElsewhere,
+    })
     .exitOverride()
     .description('Builds a KubeEdge lab from one file.')
     .helpCommand(false)

@@ -3,11 +3,10 @@ import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { userInfo } from 'node:os'
 import { join } from 'node:path'
+import { type Around, runHere } from '../../build/run-here.ts'
 import { openBundle } from '../../lib/bundle/bundle.ts'
 import { wantedPieces } from '../../lib/bundle/wanted.ts'
 import { sumOf } from '../../lib/bundle/work-folder.ts'
-import type { Terminal } from '../../lib/cli/command.ts'
-import { runProgram } from '../../lib/cli/program.ts'
 import { type FileServer, pathOf, type Request, serveFiles } from '../bundle/file-server.ts'
 import { temporaryFolder } from '../bundle/make-bundle.ts'
 import { makePackages, mirrorsAt, publish } from '../bundle/published.ts'
@@ -58,26 +57,7 @@ const words = (more: readonly string[]): readonly string[] => {
 const create = (more: readonly string[] = [], signal = new AbortController().signal) =>
   inProcess(words(more), { signal })
 
-async function inProcess(words: readonly string[], { signal = new AbortController().signal, env = {} } = {}) {
-  const printed = { stdout: '', stderr: '' }
-  const terminal = {
-    write: (text: string) => {
-      printed.stdout += text
-    },
-    error: (text: string) => {
-      printed.stderr += text
-    },
-    backlog: () => undefined,
-    cwd: folder,
-    env,
-    isTty: false,
-    signal,
-    atOnce: () => {},
-    execPath: process.execPath,
-  }
-  const exitCode = await runProgram(words, terminal as unknown as Terminal)
-  return { exitCode, ...printed }
-}
+const inProcess = (words: readonly string[], around: Around = {}) => runHere(folder, words, around)
 
 /** A kedge of its own, which can be killed. */
 function begin(more: readonly string[], before: readonly string[] = []) {

@@ -2,9 +2,9 @@ import { Database } from 'bun:sqlite'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { runHere } from '../../build/run-here.ts'
 import { nodeOn, type SshLab, sshLab } from '../faults/ssh-lab.ts'
 import { type Sshd, sshdPath, startSshd } from '../host/sshd.ts'
-import { runHere } from './run-here.ts'
 
 // On a busy machine sshd takes seconds for each of its steps.
 setDefaultTimeout(180_000)

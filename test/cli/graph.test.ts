@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { runHere } from './run-here.ts'
+import { runHere } from '../../build/run-here.ts'
 
 let folder: string
 beforeAll(() => {

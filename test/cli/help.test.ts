@@ -2,12 +2,12 @@ import { afterAll, describe, expect, test } from 'bun:test'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { runHere } from '../../build/run-here.ts'
 import { placeAt } from '../../lib/cli/complete/place.ts'
 import { defineProgram } from '../../lib/cli/define-program.ts'
 import { openingMagic } from '../../lib/pack/pack-format.ts'
 import { tasks } from '../../tasks/index.ts'
 import { everyCommand } from './every-command.ts'
-import { runHere } from './run-here.ts'
 
 const silent = { write() {}, error() {} }
 const everything = await everyCommand()

@@ -1,8 +1,8 @@
 import { afterAll, describe, expect, test } from 'bun:test'
 import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { runHere } from '../../build/run-here.ts'
 import { labFolder, runs } from './complete/lab-folder.ts'
-import { runHere } from './run-here.ts'
 
 const folder = labFolder()
 afterAll(() => rmSync(folder, { recursive: true }))

@@ -2,8 +2,8 @@ import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { runHere } from '../../build/run-here.ts'
 import { lockLab } from '../../lib/event/lab-lock.ts'
-import { runHere } from './run-here.ts'
 
 let folder: string
 beforeEach(() => {

@@ -2,6 +2,7 @@ import { afterAll, describe, expect, test } from 'bun:test'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { runHere } from '../../build/run-here.ts'
 import { nodesWithCertificates } from '../../lib/cli/commands/status.ts'
 import { expiryLines } from '../../lib/cli/expiry-lines.ts'
 import { lookAtExpiries } from '../../lib/cli/look-at-expiries.ts'
@@ -12,7 +13,6 @@ import type { Expiry } from '../../lib/kubeedge/expiry.ts'
 import type { Surroundings } from '../../lib/run/task-context.ts'
 import { makeCertificate } from '../kubeedge/make-certificate.ts'
 import { loadLab } from '../tasks/context.ts'
-import { runHere } from './run-here.ts'
 
 const topology = loadLab()
 const year = makeCertificate('year', 365)

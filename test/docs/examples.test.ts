@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { kedgeSays } from '../../build/reference/kedge-says.ts'
+import { runHere } from '../../build/run-here.ts'
 import { loadOwnTask, ownTaskFiles } from '../../lib/task/own-tasks.ts'
 import { loadTopology } from '../../lib/topology/load-topology.ts'
 import type { Topology } from '../../lib/topology/topology.ts'
@@ -28,7 +28,7 @@ test('there are four', () => {
 
 describe.each(names)('%s', (name) => {
   test.each(['plan --offline', 'tasks', 'graph'])('kedge %s says no ill of it', async (words) => {
-    const said = await kedgeSays(['-c', fileOf(name), ...words.split(' ')], temporaryFolder())
+    const said = await runHere(temporaryFolder(), ['-c', fileOf(name), ...words.split(' ')])
     expect(said).toEqual({ exitCode: 0, stdout: expect.stringContaining('join-edge'), stderr: '' })
     expect(existsSync(join(examples, name, '.kedge'))).toBe(false)
   })
@@ -97,7 +97,7 @@ test('kedge tasks gives each task one line, also one that is a script of many', 
     join(folder, 'kedge.config.yaml'),
     'version: 1\nlab: a\nextends: none\ntasks:\n  b:\n    on: hypervisor\n    sh: |\n      echo 1\n      echo 2\n',
   )
-  const { stdout } = await kedgeSays(['tasks'], folder)
+  const { stdout } = await runHere(folder, ['tasks'])
   expect(stdout.trimEnd().split('\n')[1]).toMatch(/^b +hypervisor +- +echo 1 …$/)
   expect(stdout.trimEnd().split('\n').length).toBe(2)
 })

@@ -1,5 +1,5 @@
 import { rowsOf } from '../../build/reference/commands.ts'
-import { kedgeSays } from '../../build/reference/kedge-says.ts'
+import { runHere } from '../../build/run-here.ts'
 import { commands } from '../../lib/cli/commands/index.ts'
 
 /** A command as its help shows it. */
@@ -15,7 +15,7 @@ const optionsIn = (help: string): ReadonlySet<string> =>
 /** Every command by its words, `bundle create` say, and what all of them take under the empty name. */
 export async function knownCommands(): Promise<ReadonlyMap<string, Known>> {
   const rows = await rowsOf(commands, [])
-  const whole = (await kedgeSays(['--help'], '/')).stdout
+  const whole = (await runHere('/', ['--help'])).stdout
   return new Map([
     ['', { options: optionsIn(whole), isFamily: true, takesAnything: false }],
     ...rows.map(({ words, help }): [string, Known] => [

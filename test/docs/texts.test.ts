@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'bun:test'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { kedgeSays } from '../../build/reference/kedge-says.ts'
 import { anchor } from '../../build/reference/markdown.ts'
+import { runHere } from '../../build/run-here.ts'
 import { tasks } from '../../tasks/index.ts'
 import { temporaryFolder } from '../bundle/make-bundle.ts'
 import { commandsIn } from './commands-in-text.ts'
@@ -75,7 +75,7 @@ describe('what a newcomer goes by', () => {
     for (const text of shown) {
       const folder = temporaryFolder()
       writeFileSync(join(folder, 'kedge.config.yaml'), text)
-      expect(await kedgeSays(['plan', '--offline'], folder)).toMatchObject({ exitCode: 0, stderr: '' })
+      expect(await runHere(folder, ['plan', '--offline'])).toMatchObject({ exitCode: 0, stderr: '' })
     }
   })
 

@@ -2,10 +2,10 @@ import { afterAll, describe, expect, test } from 'bun:test'
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { parse } from 'yaml'
+import { runHere } from '../../../build/run-here.ts'
 import { placeholderOf, sources } from '../../../lib/cli/complete/values.ts'
 import { base } from '../../topology/known.ts'
 import { everyCommand } from '../every-command.ts'
-import { runHere } from '../run-here.ts'
 import { labFolder, runs } from './lab-folder.ts'
 
 const folder = labFolder()

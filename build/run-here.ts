@@ -1,13 +1,20 @@
 import { PassThrough } from 'node:stream'
-import type { Terminal } from '../../lib/cli/command.ts'
-import { runProgram } from '../../lib/cli/program.ts'
+import type { Terminal } from '../lib/cli/command.ts'
+import { runProgram } from '../lib/cli/program.ts'
+
+export type Around = {
+  readonly env?: Readonly<Record<string, string>>
+  /** Says that stdout is a terminal of this width. */
+  readonly columns?: number
+  /** The program that kedge takes itself for: a pack, perhaps. */
+  readonly execPath?: string
+  readonly signal?: AbortSignal
+}
 
 export type Said = { readonly exitCode: number; readonly stdout: string; readonly stderr: string }
 
-/** Runs `kedge` with these words in this process, in `cwd`: no terminal, no colour, an empty environment, nothing on its input. */
-export async function kedgeSays(words: readonly string[], cwd: string): Promise<Said> {
-  // Else a help text would be as wide as the terminal of whoever makes the pages.
-  Object.defineProperty(process.stdout, 'isTTY', { value: false, configurable: true })
+/** Runs kedge in this process: no second is spent on loading it. Nobody is at a terminal, and nothing is on its input. */
+export async function runHere(cwd: string, words: readonly string[], around: Around = {}): Promise<Said> {
   const printed = { stdout: '', stderr: '' }
   const terminal: Terminal = {
     write: (text) => {
@@ -20,12 +27,12 @@ export async function kedgeSays(words: readonly string[], cwd: string): Promise<
     cwd,
     env: {},
     isTty: false,
-    isOutputTty: false,
     errorStream: process.stderr,
     input: new PassThrough().end() as unknown as NodeJS.ReadStream,
     signal: new AbortController().signal,
     atOnce: () => {},
     execPath: process.execPath,
+    ...around,
   }
   const exitCode = await runProgram(words, terminal)
   return { exitCode, ...printed }
