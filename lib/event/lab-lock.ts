@@ -19,7 +19,13 @@ export type Holder = {
  * unless nothing of them runs on any machine any more.
  */
 export type LabLock =
-  | { readonly ok: true; readonly marksOfKilled: readonly string[]; release(isSwept?: boolean): void }
+  | {
+      readonly ok: true
+      readonly marksOfKilled: readonly string[]
+      release(isSwept?: boolean): void
+      /** Removes the state folder with all that is in it, and lets go. There is nothing to release after it. */
+      purge(): void
+    }
   | { readonly ok: false; readonly holder?: Holder }
 
 /** Kedges that were killed one after the other; more than these have long been swept up. */
@@ -34,7 +40,8 @@ const held = new Set<Database>()
  */
 export function lockLab(stateFolder: string, command: string, mark?: string): LabLock {
   const holderFile = join(stateFolder, 'holder.json')
-  const database = new Database(join(stateFolder, 'lock.sqlite'), { create: true })
+  const lockFile = join(stateFolder, 'lock.sqlite')
+  const database = new Database(lockFile, { create: true })
   try {
     // Long enough for a reader that asks whether the lab is held, and short for a person who is told by whom.
     database.run('PRAGMA busy_timeout = 250')
@@ -45,7 +52,17 @@ export function lockLab(stateFolder: string, command: string, mark?: string): La
     const holder = readHolder(holderFile)
     return { ok: false, ...(holder ? { holder } : {}) }
   }
+  // Whoever held it before has removed the folder: this lock is on a file that nobody else will ever find.
+  if (!existsSync(lockFile)) {
+    database.close()
+    return { ok: false }
+  }
   held.add(database)
+  const letGo = () => {
+    held.delete(database)
+    database.run('ROLLBACK')
+    database.close()
+  }
   const marksOfKilled = readHolder(holderFile)?.marks?.slice(-keptMarks) ?? []
   const holder: Holder = {
     pid: process.pid,
@@ -60,11 +77,15 @@ export function lockLab(stateFolder: string, command: string, mark?: string): La
     ok: true,
     marksOfKilled,
     release(isSwept = false) {
+      if (!held.has(database)) return
       if (isSwept || marksOfKilled.length === 0) rmSync(holderFile, { force: true })
       else writeHolder(holderFile, { ...holder, marks: marksOfKilled })
-      held.delete(database)
-      database.run('ROLLBACK')
-      database.close()
+      letGo()
+    },
+    purge() {
+      // While the lock is held, so that nobody begins in a folder that is about to go.
+      rmSync(stateFolder, { recursive: true, force: true })
+      letGo()
     },
   }
 }

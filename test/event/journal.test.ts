@@ -1,6 +1,6 @@
 import { Database } from 'bun:sqlite'
 import { afterEach, beforeEach, describe, expect, spyOn, test } from 'bun:test'
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Event } from '../../lib/event/event.ts'
@@ -146,6 +146,8 @@ describe('the journal', () => {
 })
 
 describe('the lock of a lab', () => {
+  const module = JSON.stringify(join(import.meta.dir, '../../lib/event/lab-lock.ts'))
+
   test('has one holder, who says who it is, and is free again afterwards', () => {
     const first = lockLab(folder, 'kedge run all')
     const second = lockLab(folder, 'kedge destroy')
@@ -158,7 +160,6 @@ describe('the lock of a lab', () => {
   })
 
   test('marks of killed holders are handed on until nothing of them runs anywhere', async () => {
-    const module = JSON.stringify(join(import.meta.dir, '../../lib/event/lab-lock.ts'))
     const script = `(await import(${module})).lockLab(${JSON.stringify(folder)}, 'kedge run all', 'kedge-killed.'); process.kill(process.pid, 'SIGKILL')`
     await Bun.spawn([process.execPath, '-e', script]).exited
     const marksOnce = (isSwept?: boolean) => {
@@ -171,9 +172,35 @@ describe('the lock of a lab', () => {
     expect(marksOnce()).toEqual([])
   })
 
+  test('goes with the folder of a lab that is forgotten, after a kill as well; who waited for it has not got it', async () => {
+    const lab = join(folder, 'lab')
+    mkdirSync(lab)
+    const script = `(await import(${module})).lockLab(${JSON.stringify(lab)}, 'kedge run all', 'kedge-killed.'); process.kill(process.pid, 'SIGKILL')`
+    await Bun.spawn([process.execPath, '-e', script]).exited
+    const lock = lockLab(lab, 'kedge destroy --purge')
+    if (!lock.ok) throw new Error('the lock of a killed holder')
+    expect(lock.marksOfKilled).toEqual(['kedge-killed.'])
+    const waiting = `
+      import { rmSync } from 'node:fs'
+      import { Database } from 'bun:sqlite'
+      const { run } = Database.prototype
+      Database.prototype.run = function (text) {
+        const result = run.call(this, text)
+        if (text === 'BEGIN EXCLUSIVE') rmSync(${JSON.stringify(lab)}, { recursive: true })
+        return result
+      }
+      console.log(JSON.stringify((await import(${module})).lockLab(${JSON.stringify(lab)}, 'kedge run all')))`
+    lock.purge()
+    lock.release()
+    expect(existsSync(lab)).toBe(false)
+    mkdirSync(lab)
+    const late = Bun.spawn([process.execPath, '-e', waiting], { stdout: 'pipe' })
+    expect(await new Response(late.stdout).json()).toEqual({ ok: false })
+  })
+
   test('stays with a holder that has let go of its answer, and goes with one that is killed', async () => {
     const script = `
-      const { lockLab } = await import(${JSON.stringify(join(import.meta.dir, '../../lib/event/lab-lock.ts'))})
+      const { lockLab } = await import(${module})
       const isOurs = (() => lockLab(${JSON.stringify(folder)}, 'kedge run all').ok)()
       await Bun.sleep(1)
       Bun.gc(true)

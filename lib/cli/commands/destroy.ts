@@ -1,4 +1,4 @@
-import { existsSync, rmSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { openJournal } from '../../event/journal.ts'
 import type { Host } from '../../host/host.ts'
@@ -67,8 +67,7 @@ export default {
         if (options.node === undefined) await removeLab(removal)
         else await removeNode(removal, options.node)
       }
-      // While the lock is held, so that nobody begins in a folder that is about to go.
-      if (options.purge) rmSync(stateFolder, { recursive: true, force: true })
+      if (options.purge) lock.purge()
       return exitCodes.done
     } catch (error) {
       if (error instanceof CliError || !terminal.signal.aborted) throw error
