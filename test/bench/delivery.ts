@@ -9,11 +9,13 @@ import {
   statfsSync,
   writeSync,
 } from 'node:fs'
-import { cpus, loadavg, release, tmpdir, totalmem } from 'node:os'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Host } from '../../lib/host/host.ts'
 import { sshConnection } from '../../lib/host/ssh.ts'
 import { type Sshd, startSshd } from '../host/sshd.ts'
+import { describeMachine } from './machine.ts'
+import { median } from './row.ts'
 
 /**
  * A piece of the bundle to an existing machine, against `scp`, and to four machines at once: `bun test/bench/delivery.ts
@@ -93,7 +95,9 @@ try {
   for (const { what, ratio, goal } of goals)
     console.log(`${ratio >= goal ? 'met   ' : 'missed'} ${ratio.toFixed(2)}x of ${goal}x: ${what}`)
   console.log(`read from disk by kedge after the first round: ${readBytes.reduce((sum, each) => sum + each, 0)} bytes`)
-  console.log(JSON.stringify({ sizeMiB, rounds, machine: machine(), results, goals }))
+  console.log(
+    JSON.stringify({ sizeMiB, rounds, machine: { ...describeMachine(), freeGiB: freeGiB() }, results, goals }),
+  )
 } finally {
   await clean()
 }
@@ -128,19 +132,7 @@ function readFromDisk(): number {
   return Number(/^read_bytes: (\d+)$/m.exec(readFileSync('/proc/self/io', 'utf8'))?.[1])
 }
 
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b)
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN
-}
-
-function machine() {
-  return {
-    cpus: cpus().length,
-    model: cpus()[0]?.model,
-    memoryGiB: Math.round(totalmem() / 1024 ** 3),
-    kernel: release(),
-    load: loadavg().map((each) => +each.toFixed(1)),
-    freeGiB: Math.round((statfsSync(folder).bavail * statfsSync(folder).bsize) / 1024 ** 3),
-    bun: Bun.version,
-  }
+function freeGiB(): number {
+  const { bavail, bsize } = statfsSync(folder)
+  return Math.round((bavail * bsize) / 1024 ** 3)
 }
