@@ -9,8 +9,8 @@ export type LabFileOptions = {
   readonly storage: string
   readonly kubernetes: string
   readonly kubeedge: string
-  /** With `edge-3` on the cloud LAN, which has room, so that no other machine needs anything for it. */
-  readonly thirdEdge?: boolean
+  /** Without `worker`, which may come later: no other machine needs anything for it. */
+  readonly isWorkerless?: boolean
 }
 
 /** The paper's LANs, and the one that kedge comes over. */
@@ -32,9 +32,13 @@ export const labFile = ({
   storage,
   kubernetes,
   kubeedge,
-  thirdEdge,
+  isWorkerless = false,
 }: LabFileOptions): string => {
-  const third = (text: string) => (thirdEdge ? text : '')
+  const worker = `  worker:
+    role: worker
+    memory: 2GiB
+    networks: { management: 192.168.22.11, cloud: 192.168.23.11 }
+`
   return `version: 1
 lab: ${lab}
 
@@ -57,20 +61,13 @@ nodes:
       cloud: 192.168.23.10
       edge-1: 192.168.24.1
       edge-2: 192.168.24.9
-  worker:
-    role: worker
-    memory: 2GiB
-    networks: { management: 192.168.22.11, cloud: 192.168.23.11 }
-  edge-1:
+${isWorkerless ? '' : worker}  edge-1:
     role: edge
     networks: { management: 192.168.22.21, edge-1: 192.168.24.2 }
   edge-2:
     role: edge
     networks: { management: 192.168.22.22, edge-2: 192.168.24.10 }
-${third(`  edge-3:
-    role: edge
-    networks: { management: 192.168.22.23, cloud: 192.168.23.23 }
-`)}
+
 runtime: { name: containerd }
 kubernetes: { distribution: kubeadm, version: ${kubernetes}, podCidr: 10.244.0.0/16, serviceCidr: 10.96.0.0/12 }
 kubeedge: { version: ${kubeedge} }
@@ -82,7 +79,7 @@ ${shortTasks.map((name) => `  ${name}: { timeout: 15m }\n`).join('')}`
 }
 
 /** The same lab file, from the text of one that `labFile` wrote, with another choice. */
-export function labFileIn(text: string, change: Pick<LabFileOptions, 'thirdEdge'>): string {
+export function labFileIn(text: string, change: Pick<LabFileOptions, 'isWorkerless'>): string {
   const value = (pattern: RegExp) => pattern.exec(text)?.[1] ?? ''
   return labFile({
     lab: value(/^lab: (.*)$/m),

@@ -1,4 +1,5 @@
-import { mkdtempSync, writeFileSync } from 'node:fs'
+import { afterAll } from 'bun:test'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Connection, Host } from '../../lib/host/host.ts'
@@ -32,7 +33,17 @@ export const imageAsset = {
 export const filesOf = (connection: ScriptedConnection): Map<string, ScriptedFile> =>
   connection.files as Map<string, ScriptedFile>
 
-export const stateFolder = (): string => mkdtempSync(join(tmpdir(), 'kedge-state-'))
+const stateFolders: string[] = []
+afterAll(() => {
+  for (const folder of stateFolders.splice(0)) rmSync(folder, { recursive: true, force: true })
+})
+
+/** Empty, and gone after the tests of the file that asked for it. */
+export function stateFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'kedge-state-'))
+  stateFolders.push(folder)
+  return folder
+}
 
 /** A host for functions that take one, with nobody listening. */
 export const hostOf = (connection: Connection): Host =>
