@@ -19,10 +19,18 @@ if not os.path.isdir(folder):
         import shutil
 
         shutil.rmtree(aside, ignore_errors=True)
-# -I and -S keep the start short; what Debian's python3-yaml installs is found here.
-sys.path[:0] = [folder]
+program = f'{folder}/{PROGRAM}'
+if not os.path.exists(program):
+    aside = f'{program}.{os.getpid()}'
+    with open(aside, 'w', encoding='utf-8') as file:
+        # -I and -S keep the start short; what Debian's python3-yaml installs is found there.
+        file.write(f"""import sys
+sys.path[:0] = [{folder!r}]
 sys.path.append('/usr/lib/python3/dist-packages')
 
 from standin.main import main
 
-main(PROGRAM, VERSIONS)
+main({PROGRAM!r}, {VERSIONS!r})
+""")
+    os.rename(aside, program)
+os.execv('/usr/bin/python3', ['/usr/bin/python3', '-IS', program, *sys.argv[1:]])
