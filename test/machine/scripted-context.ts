@@ -1,4 +1,3 @@
-import { afterAll } from 'bun:test'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -34,11 +33,12 @@ export const filesOf = (connection: ScriptedConnection): Map<string, ScriptedFil
   connection.files as Map<string, ScriptedFile>
 
 const stateFolders: string[] = []
-afterAll(() => {
-  for (const folder of stateFolders.splice(0)) rmSync(folder, { recursive: true, force: true })
+// A hook of the tests would belong to the file that loads this first.
+process.once('exit', () => {
+  for (const folder of stateFolders) rmSync(folder, { recursive: true, force: true })
 })
 
-/** Empty, and gone after the tests of the file that asked for it. */
+/** Empty, and gone when the tests end. */
 export function stateFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'kedge-state-'))
   stateFolders.push(folder)
