@@ -1,11 +1,11 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Connection, Host } from '../../lib/host/host.ts'
 import { type Rule, type ScriptedConnection, type ScriptedFile, scriptedConnection } from '../../lib/host/scripted.ts'
 import { createVault } from '../../lib/host/secret.ts'
 import type { TaskContext } from '../../lib/task/task.ts'
 import type { Topology } from '../../lib/topology/topology.ts'
+import { temporaryFolder } from '../temporary-folders.ts'
 import { nodeOf } from './lab-for-tests.ts'
 
 export type Scripted = {
@@ -32,18 +32,8 @@ export const imageAsset = {
 export const filesOf = (connection: ScriptedConnection): Map<string, ScriptedFile> =>
   connection.files as Map<string, ScriptedFile>
 
-const stateFolders: string[] = []
-// A hook of the tests would belong to the file that loads this first.
-process.once('exit', () => {
-  for (const folder of stateFolders) rmSync(folder, { recursive: true, force: true })
-})
-
 /** Empty, and gone when the tests end. */
-export function stateFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'kedge-state-'))
-  stateFolders.push(folder)
-  return folder
-}
+export const stateFolder = temporaryFolder
 
 /** A host for functions that take one, with nobody listening. */
 export const hostOf = (connection: Connection): Host =>
