@@ -19,6 +19,7 @@ export type Knowledge = {
   readonly lastDone: ReadonlyMap<InstanceId, Event>
   /** Who works on the lab now. */
   readonly held?: Partial<Holder>
+  /** What an instance is given now; of a look's session, the files that it has found as well. */
   readonly inputs: (instance: Instance) => Inputs
   /** Instances that would run even where they are done. */
   readonly forced: ReadonlySet<InstanceId>
@@ -33,7 +34,9 @@ export function knowledgeOf(
   forced: Knowledge['forced'] = new Set(),
 ): Knowledge {
   const held = holderNow(lab.stateFolder)
-  const unchecked = new Set(lab.topology.tasks.flatMap(({ name, sh, check }) => (sh && !check ? [name] : [])))
+  const unchecked = new Set(
+    lab.topology.tasks.flatMap(({ name, sh, check, files }) => (sh && !check && !files ? [name] : [])),
+  )
   return { lastEnds, lastKnown, lastDone, inputs: labInputs(lab), forced, unchecked, ...(held ? { held } : {}) }
 }
 

@@ -51,7 +51,7 @@ export async function holdLab(
   const lock = await takeLab(lab, command)
   const journal = openJournal(join(lab.stateFolder, 'journal.sqlite'))
   mustBeOf(lab, journal)
-  const session = await openSession(terminal, lab, options.seed)
+  const session = await openSession(terminal, lab, options.seed, journal)
   await restoreLeftovers(terminal, lab, session)
   // What killed kedges left on a node ends at the first connection to it.
   let isSwept = false

@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { type Bundle, openBundle } from '../bundle/bundle.ts'
 import { TaskError } from '../event/failure.ts'
+import type { Journal } from '../event/journal.ts'
 import { killChildren } from '../host/child.ts'
 import { holdOutputFor } from '../host/outlet.ts'
 import { createVault } from '../host/secret.ts'
@@ -13,8 +14,10 @@ import { inputsOf } from '../plan/inputs-of.ts'
 import type { Instance } from '../plan/plan.ts'
 import { contextMaker, type Surroundings } from '../run/task-context.ts'
 import type { World } from '../run/world.ts'
+import { upToDate } from '../task/files/up-to-date.ts'
 import type { Task } from '../task/task.ts'
 import type { Terminal } from './command.ts'
+import { filesRecords } from './files-record.ts'
 import { type Lab, makeStateFolder } from './lab.ts'
 import { seededRandom } from './seeded-random.ts'
 import { taskMaker } from './task-maker.ts'
@@ -28,11 +31,15 @@ export type Session = {
   close(): Promise<void>
 }
 
-/** Loads the tasks that the plan names and makes the world that they run in; no host is touched yet. */
+/**
+ * Loads the tasks that the plan names and makes the world that they run in; no host is touched yet. `journal` is that of a run;
+ * without it nothing is kept of what is found.
+ */
 export async function openSession(
   terminal: Terminal,
   lab: Lab,
   seed = randomBytes(4).readUInt32BE(),
+  journal?: Journal,
 ): Promise<Session> {
   makeStateFolder(lab)
   if (lab.carried) layOut(lab.carried, dirname(lab.topology.file))
@@ -51,22 +58,33 @@ export async function openSession(
     sleep,
   }
   const makers = await taskMakers(lab)
+  const given = labInputs(lab)
+  const records = filesRecords(stateFolder, journal)
+  const filesOf = new Map(topology.tasks.map(({ name, files }) => [name, files]))
   const world: World = {
     version: kedgeVersion,
     seed,
     task(instance: Instance) {
       const make = makers.get(instance.task)
       if (!make) throw new Error(`no code for task ${instance.task}`)
-      return make()
+      const files = filesOf.get(instance.task)
+      return files ? upToDate(make(), files, records.of(instance, given(instance).task ?? '')) : make()
     },
     context: contextMaker(surroundings),
-    inputs: labInputs(lab),
+    inputs(instance) {
+      const files = records.found(instance.id)
+      return files === undefined ? given(instance) : { ...given(instance), files }
+    },
     toFailure,
     now: () => performance.now(),
     sleep,
     random: seededRandom(seed),
   }
-  return { world, connections, surroundings, close: connections.close }
+  const close = async () => {
+    await connections.close()
+    records.close()
+  }
+  return { world, connections, surroundings, close }
 }
 
 /** A fresh task for each attempt: a one-liner without a check remembers whether it has run. */

@@ -4,13 +4,14 @@ import { wrap } from '../report/fit.ts'
 import type { Task } from '../task/task.ts'
 import type { Wiring } from '../topology/topology.ts'
 import type { Lab } from './lab.ts'
+import { namesOfNeeds } from './names-of-needs.ts'
 
 const labelWidth = 11
 const columns = 100
 
 /** What `kedge help TASK` prints: what the task is, and what becomes of it in this lab. */
 export function taskHelp(lab: Lab, wiring: Wiring, task: Task): string {
-  const { name, on, needs, phase, timeoutSeconds, retries, sh, env } = wiring
+  const { name, on, needs, phase, timeoutSeconds, retries, sh, env, files } = wiring
   const { plan, topology, ownTasks } = lab
   const nodes = plan.instances.filter((instance) => instance.task === name).map(({ node }) => node)
   const where = `${on.join(', ')}${nodes.join() === on.join() ? '' : `: ${nodes.join(', ') || 'no node of this lab'}`}`
@@ -18,12 +19,14 @@ export function taskHelp(lab: Lab, wiring: Wiring, task: Task): string {
   const file = wiring.script ?? ownTasks.get(name)
   const rows: readonly (readonly [label: string, text: string | undefined])[] = [
     ['runs on', where],
-    ['needs', needs.map(({ task, on }) => (on ? `${task}@${on.join(',')}` : task)).join(', ') || 'nothing'],
+    ['needs', namesOfNeeds(needs).join(', ') || 'nothing'],
     ['needed by', neededBy.map((other) => other.name).join(', ') || 'nothing'],
     ['phase', task.step ? `${phase}, step ${task.step} of 12` : phase],
     ['timeout', `${formatSeconds(timeoutSeconds)} for an attempt, ${retriesText(retries)}`],
     ['pieces', task.assets?.join(', ')],
     ['variables', Object.keys(env).join(', ') || undefined],
+    ['inputs', files?.inputs.join(', ') || undefined],
+    ['outputs', files?.outputs.join(', ') || undefined],
     ['checks', task.checks ?? checksOf(wiring)],
     ['changes', task.changes ?? (sh === undefined ? undefined : `runs \`${sh}\``)],
     ['code', file ?? (sh === undefined ? undefined : 'the entry in the lab file')],
@@ -49,7 +52,11 @@ function row(label: string, text: string): readonly string[] {
 const retriesText = (retries: number): string =>
   retries === 0 ? 'tried once' : `tried again ${retries === 1 ? 'once' : `${retries} times`} where waiting can help`
 
-function checksOf({ sh, check }: Wiring): string | undefined {
-  if (check !== undefined) return `\`${check}\` ends with 0`
+function checksOf({ sh, check, files }: Wiring): string | undefined {
+  const said = [
+    ...(check === undefined ? [] : [`\`${check}\` ends with 0`]),
+    ...(files ? ['its outputs are there, and its inputs are what they were when it last ran and ended well'] : []),
+  ]
+  if (said.length > 0) return said.join('; ')
   return sh === undefined ? undefined : 'nothing: it always runs'
 }

@@ -3,7 +3,7 @@ import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync } from '
 import { dirname } from 'node:path'
 import type { Event, InstanceId } from './event.ts'
 import { TaskError } from './failure.ts'
-import { readLastDone, readLastKnown } from './last-known.ts'
+import { readLastDone, readLastKnown, readLastOf } from './last-known.ts'
 import { type PastTimes, readPastTimes } from './past-times.ts'
 
 /** Raised whenever the tables change; a journal with a higher one is left alone. */
@@ -38,6 +38,12 @@ export type Journal = {
   lastDone(): ReadonlyMap<InstanceId, Event>
   /** Every instance that any run has had to do with, whether it ended or not. */
   instances(): readonly InstanceId[]
+  /** How an instance was begun or ended last, or found done, since its node was removed. */
+  lastOf(id: InstanceId): Event | undefined
+  /** Keeps what an instance's input files are, in place of what was kept before; `digest` is theirs. */
+  keepFiles(id: InstanceId, digest: string, contents: ReadonlyMap<string, string>): void
+  /** What was kept under this digest. */
+  keptFiles(id: InstanceId, digest: string): ReadonlyMap<string, string> | undefined
   /** How long things took, over all runs; a run that goes on now has ended nothing yet. */
   pastTimes(): PastTimes
   close(): void
@@ -115,10 +121,26 @@ export function openJournal(path: string, options: { readonly readOnly?: boolean
       const rows = database.query("SELECT DISTINCT instance FROM events WHERE instance LIKE '_%@%'").all()
       return rows.map((row) => (row as { instance: InstanceId }).instance)
     },
+    lastOf: (id) => readLastOf(database, id),
+    keepFiles(id, digest, contents) {
+      database.run(filesTable)
+      const put = database.query('INSERT OR REPLACE INTO files (instance, digest, contents) VALUES (?, ?, ?)')
+      put.run(id, digest, JSON.stringify([...contents]))
+    },
+    keptFiles(id, digest) {
+      if (!database.query("SELECT 1 FROM sqlite_master WHERE name = 'files'").get()) return undefined
+      const find = database.query('SELECT contents FROM files WHERE instance = ? AND digest = ?')
+      const row = find.get(id, digest) as { contents: string } | null
+      return row ? new Map(JSON.parse(row.contents) as [string, string][]) : undefined
+    },
     pastTimes: () => readPastTimes(database),
     close: () => database.close(),
   }
 }
+
+/** Made when there is something to keep: of journals that are there already most will never need it. */
+const filesTable =
+  'CREATE TABLE IF NOT EXISTS files (instance TEXT PRIMARY KEY, digest TEXT NOT NULL, contents TEXT NOT NULL)'
 
 function openToWrite(path: string): Database {
   const database = new Database(path, { create: true })

@@ -26,3 +26,16 @@ function newest(database: Database, condition: string): Newest {
   const events = rows.map(({ body }) => JSON.parse(body) as Event)
   return new Map(events.flatMap((event) => ('id' in event ? [[event.id, event] as const] : [])))
 }
+
+/** The newest event that says that this one instance was begun, ended well, or was found done, since its node was removed. */
+export function readLastOf(database: Database, id: InstanceId): Event | undefined {
+  const row = database
+    .query(
+      `SELECT body FROM events e WHERE instance = ?1 AND (type IN ('task-started', 'task-finished') OR ${foundDone})
+       AND NOT EXISTS (SELECT 1 FROM events r WHERE r.type = 'node-removed'
+         AND r.instance = substr(?1, instr(?1, '@')) AND r.seq > e.seq)
+       ORDER BY seq DESC LIMIT 1`,
+    )
+    .get(id) as { body: string } | null
+  return row ? (JSON.parse(row.body) as Event) : undefined
+}

@@ -17,6 +17,18 @@ export function buildPlan(topology: Topology): Plan {
     nodeSets.set(wiring.name, new Set(names))
   }
 
+  // A `before` may be for some instances of the task that waits.
+  const waitingNodes = new Map<readonly string[], ReadonlySet<string>>()
+  const isAsked = ({ waiting }: Need, node: string): boolean => {
+    if (!waiting) return true
+    let names = waitingNodes.get(waiting)
+    if (!names) {
+      names = new Set(selectNodes(topology, waiting).map(({ name }) => name))
+      waitingNodes.set(waiting, names)
+    }
+    return names.has(node)
+  }
+
   // Waits that are the same for every node are worked out once per need, so that a plan stays linear in its nodes.
   const everywhere = new Map<string, readonly InstanceId[]>()
   const allInstances = (task: string) => {
@@ -35,7 +47,7 @@ export function buildPlan(topology: Topology): Plan {
     // It grows while it is walked.
     for (const need of needs) {
       const target = wirings.get(need.task)
-      if (!target) continue
+      if (!target || !isAsked(need, node)) continue
       const ids = need.on
         ? explicitInstances(need)
         : nodeSets.get(need.task)?.has(node)

@@ -198,6 +198,7 @@ function wordsOf({ state, reason, why, after, changed, node }: PlanRow): string 
 
 const changedWords: Readonly<Record<string, string>> = {
   task: 'this task',
+  files: 'its input files',
   node: 'the entry of this node',
   nodes: 'other nodes',
   networks: 'networks',

@@ -35,18 +35,21 @@ export async function runInstance(
   const fields = fieldsOf(instance)
   const began = world.now()
   const seconds = () => (world.now() - began) / 1000
-  const inputs = world.inputs?.(instance)
-  const given = inputs ? { inputs } : {}
+  // Asked at the end: what files it was given, a look at them finds out.
+  const given = () => {
+    const inputs = world.inputs?.(instance)
+    return inputs ? { inputs } : {}
+  }
   emit({ type: 'task-checking', ...fields })
 
   for (let attempt = 1, retries = 0; ; attempt++) {
     const ending = explained(await oneAttempt(instance, world, emit, limits, stop, attempt), instance)
     switch (ending.state) {
       case 'done':
-        emit({ type: 'task-finished', seconds: seconds(), ...given, ...fields })
+        emit({ type: 'task-finished', seconds: seconds(), ...given(), ...fields })
         return ending
       case 'already-done':
-        emit({ type: 'task-skipped', because: 'already-done', seconds: seconds(), ...given, ...fields })
+        emit({ type: 'task-skipped', because: 'already-done', seconds: seconds(), ...given(), ...fields })
         return ending
       case 'pending':
         emit({ type: 'task-pending', why: ending.why, seconds: seconds(), ...fields })

@@ -11,7 +11,7 @@ export type World = {
   readonly seed: number
   task(instance: Instance): Task
   context(instance: Instance, binding: InstanceBinding): TaskContext
-  /** What the instance is given, as digests for the journal. */
+  /** What the instance was given, as digests for the journal; asked when it has ended. */
   inputs?(instance: Instance): Readonly<Record<string, string>>
   /** What a thrown value means, with secrets masked. */
   toFailure(error: unknown): Failure

@@ -131,6 +131,7 @@ function buildWiring({ name, removed, entry, needs, file, fileOf }: TaskDraft, f
     needs: needs.map((need) => ({
       task: need.task,
       ...(need.on ? { on: need.on } : {}),
+      ...(need.waiting ? { waiting: need.waiting } : {}),
       place: need.file.placeOf(need.path),
     })),
     phase: entry.phase ?? defaults.task.phase,
@@ -139,6 +140,9 @@ function buildWiring({ name, removed, entry, needs, file, fileOf }: TaskDraft, f
     env: textsOf(entry.env, fileOf('env'), [...path, 'env']),
     ...text('sh'),
     ...text('check'),
+    ...(entry.inputs === undefined && entry.outputs === undefined
+      ? {}
+      : { files: { inputs: listOf(entry.inputs) ?? [], outputs: listOf(entry.outputs) ?? [] } }),
     ...(entry.script === undefined ? {} : { script: inFolder(folder, entry.script) }),
     removed,
     place: file.placeOf(path),

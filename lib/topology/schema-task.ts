@@ -5,28 +5,38 @@ import { mapOf, pathPattern, scalar } from './schema-node.ts'
 
 const closed = { additionalProperties: false }
 
-/** `needs: [task, task@node, { task, on }]`. One schema with two types, because a union would double every complaint. */
-const needSchema = Type.Unsafe<string | { task: string; on?: string | string[] }>({
-  type: ['string', 'object'],
-  title: 'task',
-  description: 'A task, `task@node`, or `{ task, on }`.',
-  pattern: '^[^@\\s]+(@[^@\\s]+)?$',
-  properties: {
-    task: {
-      type: 'string',
-      title: 'task',
-      description: 'The task to wait for. Required.',
-      pattern: '^[^@\\s]+$',
-      examples: ['verify'],
+/** `[task, task@node, { task, on }]`. One schema with two types, because a union would double every complaint. */
+const taskReference = (about: { readonly task: string; readonly on: string; readonly examples: readonly unknown[] }) =>
+  Type.Unsafe<string | { task: string; on?: string | string[] }>({
+    type: ['string', 'object'],
+    title: 'task',
+    description: 'A task, `task@node`, or `{ task, on }`.',
+    pattern: '^[^@\\s]+(@[^@\\s]+)?$',
+    properties: {
+      task: {
+        type: 'string',
+        title: 'task',
+        description: about.task,
+        pattern: '^[^@\\s]+$',
+        examples: ['verify'],
+      },
+      on: selectors(about.on, ['all', 'edge']),
     },
-    on: selectors(
-      'Which of its instances to wait for: as in `on`, or `all`. Without it the one on the same node, or else all.',
-      ['all', 'edge'],
-    ),
-  },
-  required: ['task'],
-  additionalProperties: false,
+    required: ['task'],
+    additionalProperties: false,
+    examples: about.examples,
+  })
+
+const needSchema = taskReference({
+  task: 'The task to wait for. Required.',
+  on: 'Which of its instances to wait for: as in `on`, or `all`. Without it the one on the same node, or else all.',
   examples: ['install-runtime', 'get-token@master', { task: 'verify', on: 'all' }],
+})
+
+const beforeSchema = taskReference({
+  task: 'The task that shall wait. Required.',
+  on: 'Which of its instances shall wait: as in `on`; `all` makes each of them wait for this task everywhere. Without it all, each for this task on its own node where it runs there, or else everywhere.',
+  examples: ['install-runtime', 'init-cluster@master', { task: 'install-runtime', on: 'edge' }],
 })
 
 function selectors(description: string, examples: readonly unknown[]) {
@@ -57,6 +67,23 @@ const command = (description: string, example: string) =>
     examples: [example],
   })
 
+const patterns = (description: string, examples: readonly unknown[]) =>
+  Type.Unsafe<string | string[]>({
+    type: ['string', 'array'],
+    title: 'path or pattern',
+    description,
+    items: {
+      type: 'string',
+      title: 'path or pattern',
+      description: 'A file, a folder, or a pattern with `*`, `?`, `[abc]`, `**` or `{a,b}`.',
+      pattern: pathPattern,
+      examples: ['src/**/*.c'],
+    },
+    minItems: 1,
+    pattern: pathPattern,
+    examples,
+  })
+
 const entrySchema = Type.Object(
   {
     on: Type.Optional(
@@ -71,6 +98,14 @@ const entrySchema = Type.Object(
           'What it waits for. A task that also runs on the same node is waited for on that node only, any other one everywhere.',
         default: [],
         examples: [['create-vms'], ['install-runtime', 'get-token@master']],
+      }),
+    ),
+    before: Type.Optional(
+      Type.Array(beforeSchema, {
+        description:
+          'What waits for it: the same as naming this task in their `needs`, so that it can be put in front of built-in tasks.',
+        default: [],
+        examples: [['install-runtime'], [{ task: 'install-runtime', on: 'edge' }]],
       }),
     ),
     phase: Type.Optional(
@@ -113,8 +148,20 @@ const entrySchema = Type.Object(
     ),
     check: Type.Optional(
       command(
-        'A bash command that ends with 0 where `sh` has nothing to do. Without it `sh` always runs.',
+        'A bash command that ends with 0 where `sh` has nothing to do. Without it, and without `inputs` and `outputs`, `sh` always runs.',
         'test -s /opt/model.bin',
+      ),
+    ),
+    inputs: Type.Optional(
+      patterns(
+        'The files that it reads, or a folder for all in it. While their contents and the task are what they were in the last run that ended well, and `outputs` are there, it is done. `!` takes files out again. Relative to this file on the hypervisor; on nodes from `/` or `~/`. Without it, and without `outputs`, `check` alone decides.',
+        [['src/**/*.c', 'Makefile']],
+      ),
+    ),
+    outputs: Type.Optional(
+      patterns(
+        'What it makes: each path has to be there, of a pattern at least one. Paths as in `inputs`. Without it `inputs` alone decide.',
+        ['hello', ['build/*.o']],
       ),
     ),
     script: Type.Optional(

@@ -83,13 +83,23 @@ export type Node = {
 }
 
 /** A need as written: `task`, `task@node`, or `{ task, on }`. */
-export type Need = { readonly task: string; readonly on?: readonly string[]; readonly place: Place }
+export type Need = {
+  readonly task: string
+  readonly on?: readonly string[]
+  /** Where the needed task's `before` says it of some instances: selectors of those that wait. */
+  readonly waiting?: readonly string[]
+  readonly place: Place
+}
+
+/** Patterns of the files that a task reads and makes, as the file has them. */
+export type TaskFiles = { readonly inputs: readonly string[]; readonly outputs: readonly string[] }
 
 /** One entry of `tasks`, after the merge with the embedded wiring. */
 export type Wiring = {
   readonly name: string
   /** Selectors: `hypervisor`, `nodes`, `cloud`, a role, or a node's name. */
   readonly on: readonly string[]
+  /** What other tasks' `before` says of it included. */
   readonly needs: readonly Need[]
   readonly phase: Phase
   readonly timeoutSeconds: number
@@ -98,6 +108,8 @@ export type Wiring = {
   /** A one-liner; without it the task's code comes from `script` or from the task of this name. */
   readonly sh?: string
   readonly check?: string
+  /** What decides, beside a check, whether it is done: the contents of `inputs`, and that all `outputs` are there. */
+  readonly files?: TaskFiles
   /** Absolute path. */
   readonly script?: string
   /** `name: null` in the file: runs nowhere; who needs it waits for what it needed. */

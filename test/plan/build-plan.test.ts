@@ -2,11 +2,10 @@ import { describe, expect, test } from 'bun:test'
 import { buildPlan } from '../../lib/plan/build-plan.ts'
 import { selectInstances } from '../../lib/plan/select-instances.ts'
 import { loadTopology } from '../../lib/topology/load-topology.ts'
-
-const base = await Bun.file(new URL('../../kedge.config.yaml', import.meta.url)).text()
+import { base, known } from '../topology/known.ts'
 
 function plan(yaml: string) {
-  const loaded = loadTopology(yaml, '/lab/kedge.config.yaml', { tasks: new Set(), base })
+  const loaded = loadTopology(yaml, '/lab/kedge.config.yaml', known)
   if (!loaded.ok) throw new Error(JSON.stringify(loaded.problems, null, 1))
   return buildPlan(loaded.topology)
 }
@@ -76,6 +75,58 @@ describe('needs become waits', () => {
       for (const need of waitsFor) expect(place.get(need)).toBeLessThan(place.get(id) as number)
     }
     expect(instances).toHaveLength(9)
+  })
+})
+
+describe('before', () => {
+  test('is a need of the task that it names, under the same rule for the same node', () => {
+    const found = waits(
+      lab(`
+  install: { on: nodes, sh: 'true' }
+  host: { on: hypervisor, sh: 'true', before: [install] }
+  trust: { on: edge, sh: 'true', needs: [host], before: [install] }
+`),
+    )
+    expect(found['install@e1']).toEqual(['host@hypervisor', 'trust@e1'])
+    expect(found['install@m']).toEqual(['host@hypervisor', 'trust@e1', 'trust@e2'])
+  })
+
+  test('of some instances alone, each of which waits for its own node; or of all, which wait for every node', () => {
+    const found = waits(
+      lab(`
+  trust: { on: nodes, sh: 'true', before: [{ task: install, on: edge }, { task: check, on: all }, join@e2] }
+  install: { on: nodes, sh: 'true' }
+  check: { on: edge, sh: 'true' }
+  join: { on: edge, sh: 'true' }
+`),
+    )
+    expect(found['install@m']).toEqual([])
+    expect(found['install@e1']).toEqual(['trust@e1'])
+    expect(found['check@e2']).toEqual(['trust@m', 'trust@e1', 'trust@e2'])
+    expect([found['join@e1'], found['join@e2']]).toEqual([[], ['trust@e2']])
+  })
+
+  test('adds to what the task needs by itself, also where it says the same, and holds where that runs nowhere', () => {
+    const found = waits(
+      lab(`
+  a: { on: nodes, sh: 'true' }
+  b: { on: nodes, sh: 'true', before: [c, idle] }
+  c: { on: nodes, needs: [a, b], sh: 'true' }
+  idle: { on: worker, sh: 'true' }
+  d: { on: nodes, needs: [idle], sh: 'true' }
+`),
+    )
+    expect(found['c@m']).toEqual(['a@m', 'b@m'])
+    expect(found['d@e1']).toEqual(['b@e1'])
+  })
+
+  test('puts a task between two built-in ones, and a selection of the later one takes it along', async () => {
+    const reference = plan(`${base}\n  trust: { on: nodes, needs: [create-vms], before: [install-runtime], sh: 'true' }\n`)
+    const waitsOf = (id: string) => reference.instances.find((instance) => instance.id === id)?.waitsFor as string[]
+    expect(waitsOf('install-runtime@edge-1')).toEqual(['create-vms@edge-1', 'trust@edge-1'])
+    const { instances } = selectInstances(reference, { tasks: ['install-runtime'], on: ['edge-1'] })
+    const ids = instances.map(({ id }) => id)
+    expect(ids).toEqual(['create-networks@hypervisor', 'create-vms@edge-1', 'trust@edge-1', 'install-runtime@edge-1'])
   })
 })
 

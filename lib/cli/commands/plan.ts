@@ -86,7 +86,8 @@ Examples:
         lookThrough(session, terminal, lab, instances, forced),
         machinesOf(session, terminal, lab),
       ])
-      const rows = explainPlan(instances, knowledge, seen.verdicts)
+      const { inputs = knowledge.inputs } = session.world
+      const rows = explainPlan(instances, { ...knowledge, inputs }, seen.verdicts)
       show(terminal, lab, options, { rows, removed: removed(machines), ...(held ? { held } : {}) }, instances)
       return seen.exitCode
     } finally {

@@ -48,9 +48,10 @@ Examples:
         machinesOf(session, terminal, lab),
       ])
       const bundle = bundleStatus(lab, terminal.cwd, machines)
+      const { inputs = knowledge.inputs } = session.world
       const view: StatusView = {
         lab: lab.topology.lab,
-        rows: explainPlan(lab.plan.instances, knowledge, verdicts).map((row) => withLastRun(row, past)),
+        rows: explainPlan(lab.plan.instances, { ...knowledge, inputs }, verdicts).map((row) => withLastRun(row, past)),
         ...(knowledge.held ? { held: knowledge.held } : {}),
         ...(past.lastRun ? { lastRun: past.lastRun } : {}),
         ...(bundle ? { bundle } : {}),

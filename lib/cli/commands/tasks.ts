@@ -3,6 +3,7 @@ import { table } from '../../report/table.ts'
 import type { Command, GlobalOptions } from '../command.ts'
 import { exitCodes } from '../exit-codes.ts'
 import { openLab } from '../lab.ts'
+import { namesOfNeeds } from '../names-of-needs.ts'
 
 export default {
   configure: (program) =>
@@ -18,7 +19,7 @@ export default {
         return {
           name,
           on,
-          needs: needs.map(({ task, on }) => (on ? `${task}@${on.join(',')}` : task)),
+          needs: namesOfNeeds(needs),
           phase,
           description,
         }

@@ -46,6 +46,9 @@ function complain(cycle: readonly Step[], userFile: YamlFile): TaskComplaint {
   )
   const turned = [...names.slice(from), ...names.slice(0, from)]
   const shown = taken[from] as NeedDraft
-  const message = `these tasks wait for each other: ${[...turned, turned[0]].join(' → ')}`
+  const said = [...taken.slice(from), ...taken.slice(0, from)].flatMap(({ task, isBefore }, at) =>
+    isBefore ? [`${turned[at]} → ${task} comes from the \`before\` of ${task}`] : [],
+  )
+  const message = [`these tasks wait for each other: ${[...turned, turned[0]].join(' → ')}`, ...said].join('; ')
   return { file: shown.file, path: shown.path, message, hint: 'take one of these needs out' }
 }

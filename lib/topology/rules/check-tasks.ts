@@ -26,7 +26,9 @@ export function* checkTasks(
     yield* mistakes
     // A name that nothing is known of is probably misspelt; `on` would only be missing because of that.
     if (task.entry.on !== undefined || mistakes.length === 0) yield* checkOn(task, selectors.known)
-    for (const need of task.needs) yield* checkNeed(task, need, byName, selectors)
+    for (const need of task.needs) if (!need.isBefore) yield* checkNeed(task, need, 'needs', byName, selectors)
+    if (!task.removed) for (const need of task.before) yield* checkNeed(task, need, 'before', byName, selectors)
+    yield* checkFiles(task)
     const timeout = task.entry.timeout
     if (timeout !== undefined && !isBetween(1, parseDurationSeconds(timeout), longestTimeoutSeconds)) {
       const path = ['tasks', task.name, 'timeout']
@@ -79,6 +81,25 @@ function* checkCode(
   }
 }
 
+/** On the hypervisor commands run in the file's folder; on nodes nothing says where a relative path would begin. */
+function* checkFiles({ name, entry, fileOf }: TaskDraft): Iterable<TaskComplaint> {
+  const isOnNodes = listOf(entry.on)?.some((selector) => selector !== 'hypervisor') ?? false
+  for (const key of ['inputs', 'outputs'] as const) {
+    const said = entry[key]
+    const file = fileOf(key)
+    for (const [index, text] of (listOf(said) ?? []).entries()) {
+      const path = ['tasks', name, key, ...(typeof said === 'string' ? [] : [index])]
+      if (key === 'outputs' && text.startsWith('!')) {
+        const message = '`!` takes files out of `inputs`; of `outputs` each is there or not'
+        yield { file, path, message, hint: 'name what has to be there' }
+      } else if (isOnNodes && !/^!?(?:\/|~(?:\/|$))/.test(text)) {
+        const message = `${quoted(text)} is relative, and ${quoted(name)} runs on nodes`
+        yield { file, path, message, hint: 'on nodes a path begins with `/` or `~/`' }
+      }
+    }
+  }
+}
+
 function* checkOn(task: TaskDraft, known: ReadonlySet<string>): Iterable<TaskComplaint> {
   const { entry, file, fileOf, name } = task
   const path = ['tasks', name, 'on']
@@ -122,12 +143,14 @@ type Selectors = { readonly known: ReadonlySet<string>; readonly nodes: Readonly
 function* checkNeed(
   task: TaskDraft,
   need: NeedDraft,
+  key: 'needs' | 'before',
   tasks: ReadonlyMap<string, TaskDraft>,
   selectors: Selectors,
 ): Iterable<TaskComplaint> {
   const { file, path } = need
+  const isBefore = key === 'before'
   if (need.task === task.name) {
-    yield { file, path, message: `${quoted(task.name)} needs itself` }
+    yield { file, path, message: `${quoted(task.name)} ${isBefore ? 'is to come before' : 'needs'} itself` }
     return
   }
   const target = tasks.get(need.task)
@@ -135,9 +158,14 @@ function* checkNeed(
     yield {
       file,
       path,
-      message: `there is no task ${quoted(need.task)} to wait for`,
+      message: `there is no task ${quoted(need.task)} to ${isBefore ? 'come before' : 'wait for'}`,
       hint: didYouMean(need.task, tasks.keys()),
     }
+    return
+  }
+  if (isBefore && target.removed) {
+    const message = `${quoted(need.task)} is taken out, so there is nothing to come before`
+    yield { file, path, message, hint: 'name a task that waits for it instead' }
     return
   }
   const wanted = need.on?.filter((selector) => selector !== 'all')
@@ -151,7 +179,7 @@ function* checkNeed(
     yield {
       file,
       path: onPath,
-      message: `${quoted(need.task)} does not run on ${quoted(selector)}, so there is nothing to wait for`,
+      message: `${quoted(need.task)} does not run on ${quoted(selector)}, so there is nothing to ${isBefore ? 'come before' : 'wait for'}`,
       hint: `it runs on ${runsOn.join(', ')}`,
     }
   }

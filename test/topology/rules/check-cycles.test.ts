@@ -7,7 +7,7 @@ const [own, embedded] = [{}, {}] as [YamlFile, YamlFile]
 
 function task(name: string, needs: readonly string[], file = own): TaskDraft {
   const drafts = needs.map((need, index): NeedDraft => ({ task: need, on: undefined, file, path: [name, index] }))
-  return { name, removed: false, isSound: true, entry: {}, needs: drafts, file, fileOf: () => file }
+  return { name, removed: false, isSound: true, entry: {}, needs: drafts, before: [], file, fileOf: () => file }
 }
 
 const messages = (...tasks: readonly TaskDraft[]): string[] =>
