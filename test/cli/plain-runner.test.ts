@@ -43,6 +43,14 @@ describe('with extends: none kedge is a plain task runner', () => {
     expect(readFileSync(join(lab, 'log'), 'utf8')).toBe('a\nb\n')
   })
 
+  test('without VMs there is no bundle to detach, and libvirt is not asked', () => {
+    config("  a: { on: hypervisor, sh: 'true' }\n")
+    expect(kedge('bundle', 'detach')).toMatchObject({
+      exitCode: 0,
+      stderr: expect.stringContaining('lab plain has no VM'),
+    })
+  })
+
   test('events stand alone on stdout, one JSON object a line, with what the contract names', () => {
     config("  a: { on: hypervisor, sh: 'echo hello' }\n")
     const events = eventsOf(kedge('run', 'a', '--json').stdout)

@@ -271,6 +271,14 @@ describe('kedge pack', () => {
       expect(made.stderr).toContain('executable')
       expect(made.exitCode).toBe(5)
     }
+    for (const [program, why] of [
+      [lab, 'it is not a file'],
+      [join(lab, 'nosuch'), 'there is no such file'],
+    ] as const) {
+      const made = inLab('pack', '-o', join(alone, 'none'), '--include', 'more.txt', '--executable', program)
+      expect(made.stderr).toContain(why)
+      expect(made.exitCode).toBe(2)
+    }
     expect(readdirSync(alone)).toEqual([])
   })
 

@@ -60,7 +60,7 @@ Examples:
     try {
       const claims = await writePack(
         {
-          executable: options.executable ? resolve(terminal.cwd, options.executable) : terminal.execPath,
+          executable: executableOf(terminal, options),
           kedge: kedgeVersion,
           lab: topology.lab,
           files: lab.carried ?? collectFiles(topology.file, labText(topology.file), options.include ?? []),
@@ -95,6 +95,17 @@ function outputOf(terminal: Terminal, { output, force }: PackOptions): string {
   if (realpathSync(path) === realpathSync(terminal.execPath)) throw usage('this is the kedge that is running')
   if (!force) throw usage('it is there already; --force writes over it')
   return path
+}
+
+function executableOf(terminal: Terminal, { executable }: PackOptions): string {
+  if (executable === undefined) return terminal.execPath
+  const path = resolve(terminal.cwd, executable)
+  const found = statSync(path, { throwIfNoEntry: false })
+  if (found?.isFile()) return path
+  throw new CliError(
+    exitCodes.usage,
+    `--executable ${executable}: ${found ? 'it is not a file' : 'there is no such file'}`,
+  )
 }
 
 function mustBeComplete<P extends ReturnType<typeof piecesAt>>(

@@ -3,6 +3,7 @@ import { hypervisorNode } from '../../../topology/topology.ts'
 import type { Command } from '../../command.ts'
 import { exitCodes } from '../../exit-codes.ts'
 import { openLab } from '../../lab.ts'
+import { usesLibvirt } from '../../removed-nodes.ts'
 import { openSession } from '../../session.ts'
 import { takeLab } from '../../take-lab.ts'
 
@@ -22,6 +23,10 @@ Example:
   async run(terminal, _words, options) {
     const lab = openLab(terminal, options)
     const { topology } = lab
+    if (!usesLibvirt(topology, lab.stateFolder)) {
+      terminal.error(`Nothing is attached: lab ${topology.lab} has no VM\n`)
+      return exitCodes.done
+    }
     const lock = await takeLab(lab, 'kedge bundle detach')
     const session = await openSession(terminal, lab)
     try {
