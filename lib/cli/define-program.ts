@@ -75,7 +75,10 @@ function namesAmong(words: readonly string[], options: readonly Option[]): reado
 
 const globalOptions = (program: Program) =>
   program
-    .option('-c, --config <file>', 'the lab file (default: ./kedge.config.yaml, else the embedded reference lab)')
+    .option(
+      '-c, --config <file>',
+      'the lab file (default: kedge.config.yaml here or in a folder above, else the embedded reference lab)',
+    )
     .option('--state <dir>', 'where kedge keeps what it knows of the lab (default: .kedge beside the lab file)')
     .addOption(new Option('--color <when>', 'colour').choices(['auto', 'always', 'never']).default('auto'))
     .option('-q, --quiet', 'say failures only')

@@ -1,5 +1,5 @@
 import { chmodSync, existsSync, mkdirSync, statSync } from 'node:fs'
-import { basename, dirname, join, resolve } from 'node:path'
+import { basename, dirname, join, relative, resolve } from 'node:path'
 import embeddedText from '../../kedge.config.yaml' with { type: 'text' }
 import { tasks as builtIn } from '../../tasks/index.ts'
 import { readSmallFile } from '../host/read-small-file.ts'
@@ -15,6 +15,7 @@ import type { Topology } from '../topology/topology.ts'
 import { mostProblems } from '../topology/yaml-file.ts'
 import { type GlobalOptions, type Terminal, wantsColor } from './command.ts'
 import { CliError, exitCodes } from './exit-codes.ts'
+import { type Caller, labFileAbove } from './lab-file-above.ts'
 import { stateRootOf } from './state-root.ts'
 
 /** A loaded lab: what a command works on. */
@@ -33,7 +34,10 @@ export type Lab = {
 
 const defaultName = labFileName
 
-/** Loads the lab file that the options name, or the one here, or the one that this program carries, with a line that says so. */
+/**
+ * Loads the lab file that the options name, or the one here, or the nearest one in the folders above, or the one that this
+ * program carries; a line says so where it is not here. A pack looks no further than here: what it carries is nearer.
+ */
 export function openLab(terminal: Terminal, options: GlobalOptions): Lab {
   const source = sourceOf(terminal, options)
   const { file, text, carried } = source
@@ -71,11 +75,16 @@ type Source = {
 
 function sourceOf(terminal: Terminal, options: GlobalOptions): Source {
   const given = options.config
-  const file = resolve(terminal.cwd, given ?? defaultName)
-  const stateRoot = stateRootOf(terminal, options, dirname(file))
-  if (given !== undefined || existsSync(file)) return { file, stateRoot, text: readConfig(file, given ?? defaultName) }
   const say = (text: string) => options.quiet || terminal.error(text)
-  const { pack } = terminal
+  const { cwd, pack } = terminal
+  const here = resolve(cwd, given ?? defaultName)
+  const above = given === undefined && !pack && !existsSync(here) ? labFileAbove(cwd, callerOf(terminal)) : undefined
+  const file = above ?? here
+  const stateRoot = stateRootOf(terminal, options, dirname(file))
+  if (above) say(`using ${relative(cwd, above)}\n`)
+  if (above || given !== undefined || existsSync(here)) {
+    return { file, stateRoot, text: readConfig(file, given ?? relative(cwd, file)) }
+  }
   if (!pack) {
     say(`no ${defaultName} here: using the embedded reference lab\n`)
     return { file, stateRoot, text: embeddedText }
@@ -85,6 +94,11 @@ function sourceOf(terminal: Terminal, options: GlobalOptions): Source {
   const text = carried.find(({ path }) => path === labFileName)?.content.toString() ?? ''
   return { file: join(stateRoot, 'packed', labFileName), stateRoot, text, carried }
 }
+
+const callerOf = ({ env }: Terminal): Caller => ({
+  uid: process.getuid?.() ?? 0,
+  ...(env.SUDO_UID && process.getuid?.() === 0 ? { asked: Number(env.SUDO_UID) } : {}),
+})
 
 function readConfig(path: string, shown: string): string {
   const read = readSmallFile(path)
