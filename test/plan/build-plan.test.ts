@@ -121,7 +121,9 @@ describe('before', () => {
   })
 
   test('puts a task between two built-in ones, and a selection of the later one takes it along', async () => {
-    const reference = plan(`${base}\n  trust: { on: nodes, needs: [create-vms], before: [install-runtime], sh: 'true' }\n`)
+    const reference = plan(
+      `${base}\n  trust: { on: nodes, needs: [create-vms], before: [install-runtime], sh: 'true' }\n`,
+    )
     const waitsOf = (id: string) => reference.instances.find((instance) => instance.id === id)?.waitsFor as string[]
     expect(waitsOf('install-runtime@edge-1')).toEqual(['create-vms@edge-1', 'trust@edge-1'])
     const { instances } = selectInstances(reference, { tasks: ['install-runtime'], on: ['edge-1'] })

@@ -62,7 +62,7 @@ function segmentSource(segment: string, isLast: boolean): string {
       source += source !== '' ? '[^/]*' : mayBeEmpty ? '([^/.][^/]*)?' : '[^/.][^/]*'
     } else if (character === '?') source += source === '' ? '[^/.]' : '[^/]'
     else if (character === '[') {
-      const [set = ''] = /^\[[!^]?\]?[^\]\\[]*\]/.exec(segment.slice(at)) ?? []
+      const [set = ''] = /^\[[!^]?[^\]\\[]+\]/.exec(segment.slice(at)) ?? []
       source += set === '' ? '\\[' : set.replace(/^\[[!^]/, '[^/')
       at += Math.max(0, set.length - 1)
     } else if (character === '\\' && at + 1 < segment.length) source += literal(segment[++at] as string)
