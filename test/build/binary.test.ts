@@ -43,6 +43,7 @@ describe('the binary alone, in an empty folder with an empty environment', () =>
     expect(stderr).toBe('no kedge.config.yaml here: using the embedded reference lab\n')
     const { instances } = JSON.parse(stdout) as { instances: { id: string; waitsFor: string[] }[] }
     expect(instances.find(({ id }) => id === 'join-edge@edge-1')?.waitsFor).toEqual([
+      'disable-swap@edge-1',
       'install-edgecore@edge-1',
       'load-images@edge-1',
       'send-token@edge-1',

@@ -22,10 +22,10 @@ describe('kedge graph', () => {
 3  ├─●      disable-swap        master
    ├─│─●    open-ports          master
    ● │ │    install-runtime     master
-4  ● │ │    set-cgroup-driver   master
-5  ├─│─│─●  load-images         master
-   ●─╯ │ │  install-kubernetes  master
-6  ●───┴─╯  init-cluster        master
+4  ├─│─│─●  set-cgroup-driver   master
+   ● │ │ │  install-kubernetes  master
+5  │ │ │ ●  load-images         master
+6  ●─┴─┴─╯  init-cluster        master
 `)
     expect(readdirSync(folder)).toEqual([])
   })
@@ -45,7 +45,7 @@ describe('kedge graph', () => {
       task: 'join-worker',
       phase: 'installation',
       on: ['worker'],
-      waitsFor: ['install-kubernetes', 'load-images', 'open-ports', 'install-network'],
+      waitsFor: ['disable-swap', 'install-kubernetes', 'load-images', 'open-ports', 'install-network'],
     })
     expect(instances.length).toBe(40)
     expect(JSON.parse((await graph(['--format', 'json', 'create-vms'])).stdout).instances.length).toBe(5)

@@ -32,23 +32,35 @@ export function fakeSmoke(script: SmokeScript = {}) {
   const { statuses = [running], log = whole, created = 'pod created\n', hasPodNetwork = false } = script
   const pods: SmokePod[] = []
   const marks: string[] = []
-  let looks = 0
-  let logLooks = 0
+  /** By the pod's name, what was asked of it and how often. */
+  const counts = new Map<string, number>()
+  const count = (command: string) => {
+    const [, question = '', name = ''] = /(get|logs).* (kedge-smoke-\S+)/.exec(command) ?? []
+    const before = counts.get(`${question} ${name}`) ?? 0
+    counts.set(`${question} ${name}`, before + 1)
+    return { name, before }
+  }
   const node = 'node' in script ? script.node : edgeNode
   const master: Rule[] = [
     [
       / apply -f -$/,
       ({ input }) => {
         pods.push(...(JSON.parse(input).items as SmokePod[]))
-        looks = logLooks = 0
         return created
       },
     ],
     [
       / get -n default pod kedge-smoke-/,
-      () => JSON.stringify({ kind: 'Pod', status: statuses[Math.min(looks++, statuses.length - 1)] }),
+      ({ command }) =>
+        JSON.stringify({ kind: 'Pod', status: statuses[Math.min(count(command).before, statuses.length - 1)] }),
     ],
-    [/ -n default logs kedge-smoke-/, () => log(markerOf(pods.at(-1)), logLooks++)],
+    [
+      / -n default logs kedge-smoke-/,
+      ({ command }) => {
+        const { name, before } = count(command)
+        return log(markerOf(pods.find(({ metadata }) => metadata.name === name)), before)
+      },
+    ],
     [/ -n default delete pods? /, ''],
     [/ get node edge-1 /, node ? nodeJson(node) : ''],
     [

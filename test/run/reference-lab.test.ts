@@ -25,7 +25,7 @@ const requires: Readonly<Record<string, { here?: string[]; master?: string[]; hy
   'install-runtime': { here: ['create-vms'] },
   'set-cgroup-driver': { here: ['install-runtime'] },
   'load-images': { here: ['set-cgroup-driver'] },
-  'install-kubernetes': { here: ['set-cgroup-driver'] },
+  'install-kubernetes': { here: ['install-runtime'] },
   'init-cluster': { here: ['disable-swap', 'install-kubernetes', 'load-images', 'open-ports'] },
   'install-network': { here: ['init-cluster', 'load-images'] },
   'join-worker': {
@@ -35,7 +35,7 @@ const requires: Readonly<Record<string, { here?: string[]; master?: string[]; hy
   'install-cloudcore': { here: ['create-vms'] },
   'init-cloudcore': { here: ['install-cloudcore', 'init-cluster', 'install-network', 'load-images', 'open-ports'] },
   'get-token': { here: ['init-cloudcore'] },
-  'install-edgecore': { here: ['set-cgroup-driver'] },
+  'install-edgecore': { here: ['install-runtime'] },
   'send-token': { here: ['create-vms'], master: ['get-token'] },
   'join-edge': {
     here: ['disable-swap', 'set-cgroup-driver', 'load-images', 'install-edgecore', 'send-token'],
