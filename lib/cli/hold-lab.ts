@@ -77,7 +77,9 @@ export async function holdLab(
         (error) => terminal.error(`kedge: a display failed and was switched off: ${String(error)}\n`),
       )
       const bounds = { jobs: defaultJobs(lab), ...limits }
-      const outcome = await execute(plan, session.world, emit, bounds, terminal.signal)
+      const world = { ...session.world, onDisk: journal.onDisk }
+      const outcome = await execute(plan, world, emit, bounds, terminal.signal)
+      await journal.onDisk()
       isSwept ||= outcome.result === 'ok' && isOnEveryNode(plan, lab)
       const text = summary(foldRun(events), {
         color: wantsColor(terminal, options),

@@ -1,8 +1,9 @@
 import { Database } from 'bun:sqlite'
-import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync } from 'node:fs'
+import fs, { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { Event, InstanceId } from './event.ts'
 import { TaskError } from './failure.ts'
+import { shareFlushes } from './flush.ts'
 import { readLastDone, readLastKnown, readLastOf } from './last-known.ts'
 import { type PastTimes, readPastTimes } from './past-times.ts'
 
@@ -17,11 +18,14 @@ export type RunEntry = {
 }
 
 /**
- * The lab's memory: every event but output and checks, one row each, on disk before `record` returns. It answers who did
- * what, when and how it ended; whether something is so now is asked of the node, never of the journal.
+ * The lab's memory: every event but output and checks, one row each. It answers who did what, when and how it ended; whether
+ * something is so now is asked of the node, never of the journal.
  */
 export type Journal = {
+  /** What is recorded outlives this process from here on, and a loss of power once `onDisk` says so. */
   record(event: Event): void
+  /** Resolves when all that was recorded before would outlive a loss of power; whoever waits at the same time shares a flush. */
+  onDisk(): Promise<void>
   /** Whose it is: the lab of its newest run. */
   lab(): string | undefined
   /** Newest first. */
@@ -74,6 +78,7 @@ export function openJournal(path: string, options: { readonly readOnly?: boolean
   const insert = options.readOnly
     ? undefined
     : database.query('INSERT INTO events (run, at, type, instance, body) VALUES (?, ?, ?, ?, ?)')
+  const log = options.readOnly ? undefined : flushedLog(database, path)
   const parse = (row: unknown) => JSON.parse((row as { body: string }).body) as Event
 
   return {
@@ -81,7 +86,9 @@ export function openJournal(path: string, options: { readonly readOnly?: boolean
       if (!insert) throw new Error('the journal is open for reading only')
       if (!isKept(event)) return
       insert.run(event.run, event.at, event.type, 'id' in event ? event.id : null, JSON.stringify(event))
+      log?.begin()
     },
+    onDisk: async () => log?.flush(),
     lab() {
       const row = database
         .query(
@@ -134,7 +141,10 @@ export function openJournal(path: string, options: { readonly readOnly?: boolean
       return row ? new Map(JSON.parse(row.contents) as [string, string][]) : undefined
     },
     pastTimes: () => readPastTimes(database),
-    close: () => database.close(),
+    close() {
+      log?.close()
+      database.close()
+    },
   }
 }
 
@@ -145,10 +155,40 @@ const filesTable =
 function openToWrite(path: string): Database {
   const database = new Database(path, { create: true })
   database.run('PRAGMA busy_timeout = 5000')
-  // WAL lets `status` and `logs -f` read while a run writes; FULL makes each commit survive a loss of power.
+  // WAL lets `status` and `logs -f` read while a run writes; FULL makes a commit wait for the disk.
   database.run('PRAGMA journal_mode = WAL')
   database.run('PRAGMA synchronous = FULL')
   return database
+}
+
+/**
+ * The journal's write-ahead log, flushed beside the work instead of by each commit: a run of many short tasks would wait for the disk
+ * more than for them. SQLite has flushed the first commit itself, and with it the folder that the log is in; the log then stays the
+ * same file for as long as the journal is open, and SQLite still flushes it before it moves anything out of it.
+ */
+function flushedLog(database: Database, path: string) {
+  let descriptor: number | undefined
+  const flush = shareFlushes(
+    () =>
+      new Promise((resolve, reject) => {
+        descriptor ??= openSync(`${path}-wal`, 'r')
+        fs.fdatasync(descriptor, (error) => (error ? reject(error) : resolve()))
+      }),
+  )
+  let hasBegun = false
+  return {
+    /** After the first commit. */
+    begin() {
+      if (hasBegun) return
+      hasBegun = true
+      database.run('PRAGMA synchronous = NORMAL')
+    },
+    flush: async () => (hasBegun ? flush() : undefined),
+    close() {
+      if (descriptor !== undefined) closeSync(descriptor)
+      descriptor = undefined
+    },
+  }
 }
 
 /** Aside and renamed: a reader never finds a journal without its tables, also where kedge is killed here. */

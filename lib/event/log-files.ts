@@ -50,10 +50,10 @@ export function logFiles(stateFolder: string, limits = limitsOfLogs): Reporter {
     if (log.end - log.start >= room) openNextPart(log, event)
     log.end += writeSync(log.descriptor, `${event.at} ${line}\n`)
   }
-  const close = (id: InstanceId) => {
+  const close = (id: InstanceId, { isFlushed } = { isFlushed: false }) => {
     const log = open.get(id)
     if (!log) return
-    fsyncSync(log.descriptor)
+    if (isFlushed) fsyncSync(log.descriptor)
     closeSync(log.descriptor)
     open.delete(id)
   }
@@ -69,7 +69,8 @@ export function logFiles(stateFolder: string, limits = limitsOfLogs): Reporter {
         return append(event, `# ${event.failure.message}; again in ${event.inSeconds} s`)
       case 'task-failed':
         append(event, `# failed after ${event.seconds.toFixed(1)} s: ${event.failure.message}`)
-        return close(event.id)
+        // What somebody will look for is kept through a loss of power; the others the system writes out in its own time.
+        return close(event.id, { isFlushed: true })
       case 'task-finished':
         append(event, `# done after ${event.seconds.toFixed(1)} s`)
         return close(event.id)

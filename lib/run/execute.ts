@@ -82,6 +82,17 @@ export async function execute(
       }
     }
 
+    const onDisk = async () => {
+      try {
+        await world.onDisk?.()
+      } catch (error) {
+        broken ??= error ?? new Error('events could not be put on disk')
+        stop.abort()
+        throw error
+      }
+    }
+    const guardedWorld: World = { ...world, onDisk }
+
     const holdBack = (failed: InstanceId) => {
       const stack = [failed]
       for (let id = stack.pop(); id; id = stack.pop()) {
@@ -149,7 +160,7 @@ export async function execute(
         const { dryRun = false, force = false } = limits
         const isForced = typeof force === 'boolean' ? force : force.has(instance.id)
         const bounds = { dryRun, force: isForced, afterPending: isAfterPending(instance) }
-        runInstance(instance, world, guarded, bounds, stop.signal).then(
+        runInstance(instance, guardedWorld, guarded, bounds, stop.signal).then(
           (ending) => settle(instance, ending),
           // runInstance turns whatever a task throws into an ending, so this is the executor's own fault.
           (error) => {

@@ -113,7 +113,10 @@ async function oneAttempt(
       fields,
       onOutput: (stream, text) => emit({ type: 'task-output', stream, text, ...fields }),
     })
-    const start = (why: string) => emit({ type: 'task-started', why, attempt, ...fields })
+    const start = async (why: string) => {
+      emit({ type: 'task-started', why, attempt, ...fields })
+      await world.onDisk?.()
+    }
     return await lettingGo(checkRunCheck(task, context, limits, start), controller.signal, world)
   } catch (error) {
     if (stop.aborted) return { state: 'interrupted' }
@@ -131,14 +134,15 @@ async function checkRunCheck(
   task: Task,
   context: TaskContext,
   limits: InstanceLimits,
-  start: (why: string) => void,
+  start: (why: string) => Promise<void>,
 ): Promise<AttemptEnding> {
   const before = await task.check(context)
   if (before.done && !limits.force) return { state: 'already-done' }
   const why = whyOf(before)
   if (limits.dryRun) return { state: 'pending', why }
   context.signal.throwIfAborted()
-  start(why)
+  await start(why)
+  context.signal.throwIfAborted()
   await task.run(context)
   const after = await task.check(context)
   if (after.done) return { state: 'done' }

@@ -13,6 +13,8 @@ export type World = {
   context(instance: Instance, binding: InstanceBinding): TaskContext
   /** What the instance was given, as digests for the journal; asked when it has ended. */
   inputs?(instance: Instance): Readonly<Record<string, string>>
+  /** Resolves when every event emitted so far would outlive a loss of power: no task's `run` is called before. */
+  onDisk?(): Promise<void>
   /** What a thrown value means, with secrets masked. */
   toFailure(error: unknown): Failure
   /** Milliseconds from any fixed point. */

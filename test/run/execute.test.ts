@@ -51,6 +51,39 @@ describe('check, run, check', () => {
     expect(of(events, 'task-finished')[0]?.seconds).toBe(1)
   })
 
+  test('nothing runs before its own start is on disk', async () => {
+    const { events, emit } = recording()
+    const { task } = makes()
+    let onDisk: string[] = []
+    const seen: string[][] = []
+    const watched: Task = {
+      ...task,
+      async run(ctx) {
+        seen.push(onDisk)
+        await task.run(ctx)
+      },
+    }
+    const world = {
+      ...fakeWorld(() => watched),
+      onDisk: async () => {
+        const now = outline(events)
+        await Promise.resolve()
+        onDisk = now
+      },
+    }
+    expect((await execute(planOf({ 'a@n': [] }), world, emit, { jobs: 1 }, never)).result).toBe('ok')
+    expect(seen).toEqual([['run-started', 'task-started a@n']])
+  })
+
+  test('where events cannot be put on disk nothing runs, and the run is given up', async () => {
+    const { emit } = recording()
+    const { task, ran } = makes()
+    const world = { ...fakeWorld(() => task), onDisk: () => Promise.reject(new Error('disk is gone')) }
+    const error = await execute(planOf({ 'a@n': [], 'b@n': [] }), world, emit, { jobs: 1 }, never).catch((e) => e)
+    expect(String(error)).toBe('Error: disk is gone')
+    expect(ran).toEqual([])
+  })
+
   test('leaves alone what is done', async () => {
     const { events, emit } = recording()
     const task: Task = {
