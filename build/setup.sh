@@ -16,11 +16,13 @@ node_modules/.bin/bun install --frozen-lockfile --silent
 missing=
 for pair in sshd:openssh-server ssh:openssh-client tmux:tmux sudo:sudo ip:iproute2 nft:nftables openssl:openssl python3:python3 ps:procps \
   isoinfo:genisoimage qemu-img:qemu-utils curl:curl skopeo:skopeo docker-registry:docker-registry \
-  apt-ftparchive:apt-utils debugfs:e2fsprogs sfdisk:fdisk zsh:zsh fish:fish dot:graphviz chromium:chromium; do
+  apt-ftparchive:apt-utils debugfs:e2fsprogs sfdisk:fdisk zsh:zsh fish:fish dot:graphviz chromium:chromium \
+  gcc:gcc update-ca-certificates:ca-certificates; do
   PATH=$PATH:/usr/sbin:/sbin command -v "${pair%%:*}" >/dev/null 2>&1 || missing="$missing ${pair#*:}"
 done
 /usr/bin/python3 -c 'import yaml' 2>/dev/null || missing="$missing python3-yaml"
 /usr/bin/python3 -c 'import junitparser' 2>/dev/null || missing="$missing python3-junitparser"
+[ -e /usr/include/stdio.h ] || missing="$missing libc6-dev"
 [ -e /usr/share/bash-completion/bash_completion ] || missing="$missing bash-completion"
 [ -n "$missing" ] || exit 0
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then
