@@ -1,44 +1,46 @@
-import {
-  closeSync,
-  fsyncSync,
-  mkdirSync,
-  mkdtempSync,
-  openSync,
-  readFileSync,
-  rmSync,
-  statfsSync,
-  writeSync,
-} from 'node:fs'
+import { closeSync, fsyncSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Host } from '../../lib/host/host.ts'
 import { sshConnection } from '../../lib/host/ssh.ts'
 import { type Sshd, startSshd } from '../host/sshd.ts'
-import { describeMachine } from './machine.ts'
-import { median } from './row.ts'
+import { bench } from './bench.ts'
+import { interleave } from './interleave.ts'
+import { compare, type Row } from './row.ts'
 
 /**
  * A piece of the bundle to an existing machine, against `scp`, and to four machines at once: `bun test/bench/delivery.ts
- * [MiB [rounds]]`. Each way takes its turn in every round; machines are sshds on 127.0.0.1 of this one.
+ * [MiB [rounds]]`. Machines are sshds on 127.0.0.1 of this one, so that both ends share its processors.
  */
 
-const [sizeMiB = 1024, rounds = 3] = process.argv.slice(2).map(Number)
 const machines = 4
 
-const folder = mkdtempSync(join(process.env.KEDGE_BENCH_FOLDER ?? tmpdir(), 'kedge-bench-'))
-const sshds: Sshd[] = []
-const clean = async () => {
-  const stopped = sshds.splice(0).map((sshd) => sshd.stop())
-  rmSync(folder, { recursive: true, force: true })
-  await Promise.all(stopped)
+if (import.meta.main) await bench((words) => measure(Number(words[0] ?? 1024), Number(words[1] ?? 2)))
+
+async function measure(sizeMiB: number, rounds: number): Promise<readonly Row[]> {
+  const folder = mkdtempSync(join(process.env.KEDGE_BENCH_FOLDER ?? tmpdir(), 'kedge-bench-'))
+  const sshds: Sshd[] = []
+  const clean = async () => {
+    const stopped = sshds.splice(0).map((sshd) => sshd.stop())
+    rmSync(folder, { recursive: true, force: true })
+    await Promise.all(stopped)
+  }
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.once(signal, () => clean().finally(() => process.exit(130)))
+  try {
+    for (let count = 0; count < machines; count++)
+      sshds.push(await startSshd({ config: ['Subsystem sftp internal-sftp'] }))
+    return await measureOn(sshds, folder, { sizeMiB, rounds })
+  } finally {
+    await clean()
+  }
 }
-for (const signal of ['SIGINT', 'SIGTERM'] as const)
-  process.once(signal, () => clean().finally(() => process.exit(130)))
-try {
-  for (let count = 0; count < machines; count++)
-    sshds.push(await startSshd({ config: ['Subsystem sftp internal-sftp'] }))
-  const [first] = sshds as [Sshd]
-  const piece = join(folder, 'piece')
+
+type Size = { readonly sizeMiB: number; readonly rounds: number }
+
+async function measureOn(sshds: readonly Sshd[], folder: string, { sizeMiB, rounds }: Size): Promise<readonly Row[]> {
+  const [first] = sshds as readonly [Sshd]
+  const [piece, there] = [join(folder, 'piece'), join(folder, 'there')]
   const sha256 = makePiece(piece, sizeMiB)
   // An open connection is what a run has; scp opens its own, in a fraction of a second.
   const connections = sshds.map((sshd) => {
@@ -48,58 +50,57 @@ try {
   const hosts = connections.map((connection) =>
     connection.bind({ signal: new AbortController().signal, onOutput: () => {} }),
   )
+  const [host] = hosts as [Host]
   await Promise.all(hosts.map((host) => host.$`true`))
-
   let number = 0
-  const send = async (to: typeof hosts) => {
-    await Promise.all(to.map((host) => host.put(piece, join(folder, `there/${number++}`), { sha256, resumable: true })))
+  const send = (to: readonly Host[]) => async () => {
+    await Promise.all(to.map((host) => host.put(piece, join(there, `${number++}`), { sha256, resumable: true })))
   }
-  const ways: Readonly<Record<string, () => Promise<void>>> = {
-    scp: () => scp(first, piece, join(folder, 'there/scp')),
-    'scp, sha256sum, sync': async () => {
-      await scp(first, piece, join(folder, 'there/scp'))
-      const { $ } = hosts[0] as Host
-      await $`sha256sum ${join(folder, 'there/scp')} && sync ${join(folder, 'there/scp')}`
+  mkdirSync(there)
+  const read = readFromDisk()
+  const seconds = await interleave(
+    {
+      scp: () => scp(first, piece, join(there, 'scp')),
+      checked: async () => {
+        await scp(first, piece, join(there, 'scp'))
+        await host.$`sha256sum ${join(there, 'scp')} && sync ${join(there, 'scp')}`
+      },
+      one: send([host]),
+      all: send(hosts),
     },
-    kedge: () => send(hosts.slice(0, 1)),
-    [`kedge, ${machines} machines at once`]: () => send(hosts),
-  }
-  const seconds = new Map(Object.keys(ways).map((name) => [name, [] as number[]]))
-  const readBytes: number[] = []
-  for (let round = 0; round <= rounds; round++) {
-    for (const [name, way] of Object.entries(ways)) {
-      mkdirSync(join(folder, 'there'), { recursive: true })
-      const [began, before] = [performance.now(), readFromDisk()]
-      await way()
-      // The first round warms up.
-      if (round > 0) seconds.get(name)?.push((performance.now() - began) / 1000)
-      if (round > 0) readBytes.push(readFromDisk() - before)
-      rmSync(join(folder, 'there'), { recursive: true })
-    }
-  }
+    {
+      rounds,
+      clean: () => {
+        rmSync(there, { recursive: true })
+        mkdirSync(there)
+      },
+    },
+  )
+  const readMiB = (readFromDisk() - read) / 1024 ** 2
   for (const connection of connections) await connection.close()
 
-  const results = [...seconds].map(([name, all]) => {
-    const sent = name.includes('machines') ? sizeMiB * machines : sizeMiB
-    return { name, seconds: median(all), all: all.map((each) => +each.toFixed(3)), mibPerSecond: sent / median(all) }
-  })
-  const rate = (index: number) => results[index]?.mibPerSecond ?? Number.NaN
-  const goals = [
-    { what: 'one machine, against scp', ratio: rate(2) / rate(0), goal: 1 },
-    { what: 'one machine, against scp with the sum and the flush that kedge makes', ratio: rate(2) / rate(1), goal: 1 },
-    { what: `${machines} machines at once, against one`, ratio: rate(3) / rate(2), goal: 1.5 },
+  const what = `${sizeMiB} MiB to an existing machine`
+  const goal = { atLeast: 1 }
+  const each = seconds.all.map((all) => all / machines)
+  return [
+    compare({
+      what,
+      against: 'scp',
+      ours: seconds.one,
+      theirs: seconds.scp,
+      goal,
+      note: 'scp makes no sum, and flushes nothing',
+    }),
+    compare({ what, against: 'scp, sha256sum, sync', ours: seconds.one, theirs: seconds.checked, goal }),
+    compare({
+      what: `${sizeMiB} MiB to each of ${machines} machines at once, seconds for one`,
+      against: 'to one alone',
+      ours: each,
+      theirs: seconds.one,
+      goal: { atLeast: 1.5 },
+      note: `all of them are this machine, whose processors one delivery has nearly to itself; ${readMiB.toFixed(1)} MiB were read from disk`,
+    }),
   ]
-  console.log(`${sizeMiB} MiB, median of ${rounds}`)
-  for (const { name, seconds: each, mibPerSecond } of results)
-    console.log(`${name.padEnd(28)} ${each.toFixed(2).padStart(8)} s ${mibPerSecond.toFixed(0).padStart(6)} MiB/s`)
-  for (const { what, ratio, goal } of goals)
-    console.log(`${ratio >= goal ? 'met   ' : 'missed'} ${ratio.toFixed(2)}x of ${goal}x: ${what}`)
-  console.log(`read from disk by kedge after the first round: ${readBytes.reduce((sum, each) => sum + each, 0)} bytes`)
-  console.log(
-    JSON.stringify({ sizeMiB, rounds, machine: { ...describeMachine(), freeGiB: freeGiB() }, results, goals }),
-  )
-} finally {
-  await clean()
 }
 
 /** Bytes that nothing compresses, on disk; returns their sha256. */
@@ -119,7 +120,7 @@ function makePiece(path: string, size: number): string {
   return hash.digest('hex')
 }
 
-async function scp({ port, keyPath, hostKeyLine, target }: Sshd, from: string, to: string): Promise<void> {
+async function scp({ port, keyPath, hostKeyLine, target, folder }: Sshd, from: string, to: string): Promise<void> {
   const knownHosts = join(folder, 'known_hosts')
   await Bun.write(knownHosts, `[127.0.0.1]:${port} ${hostKeyLine}\n`)
   const options = ['-q', '-F', '/dev/null', '-i', keyPath, '-P', `${port}`, '-o', `UserKnownHostsFile=${knownHosts}`]
@@ -130,9 +131,4 @@ async function scp({ port, keyPath, hostKeyLine, target }: Sshd, from: string, t
 /** By this process; what the page cache has is not counted. */
 function readFromDisk(): number {
   return Number(/^read_bytes: (\d+)$/m.exec(readFileSync('/proc/self/io', 'utf8'))?.[1])
-}
-
-function freeGiB(): number {
-  const { bavail, bsize } = statfsSync(folder)
-  return Math.round((bavail * bsize) / 1024 ** 3)
 }
