@@ -7,7 +7,7 @@ import { nodeOn, type SshLab, sshLab } from '../faults/ssh-lab.ts'
 import { type Sshd, startSshd } from '../host/sshd.ts'
 
 // Not a promise about speed: a busy machine may take its time.
-setDefaultTimeout(120_000)
+setDefaultTimeout(300_000)
 
 let folder: string
 beforeEach(() => {

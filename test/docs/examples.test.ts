@@ -22,8 +22,8 @@ function topologyOf(name: string): Topology {
   return loaded.topology
 }
 
-test('there are four', () => {
-  expect(names).toEqual(['camera-and-water-level', 'k3s-one-edge', 'raspberry-pi-bench', 'reference-lab'])
+test('there are five', () => {
+  expect(names).toEqual(['camera-and-water-level', 'k3s-one-edge', 'private-ca', 'raspberry-pi-bench', 'reference-lab'])
 })
 
 describe.each(names)('%s', (name) => {
