@@ -1,10 +1,11 @@
-import { expect, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { spawn } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Child } from '../../lib/host/child.ts'
 import { createSshFiles } from '../../lib/host/ssh-files.ts'
+import { toFailure } from '../../lib/host/to-failure.ts'
 
 const run = ({ script }: { readonly script: string }, env = process.env) =>
   spawn('bash', ['-c', script], { env }) as unknown as Child
@@ -44,4 +45,39 @@ test('a file is whole and on disk before it takes the old one’s place', async 
   } finally {
     rmSync(folder, { recursive: true })
   }
+})
+
+describe('a copy that can go on, with programs in place of the system’s', () => {
+  const content = Buffer.alloc(300_000, 'kedge')
+  const sha256 = new Bun.CryptoHasher('sha256').update(content).digest('hex')
+  async function put(program: string, script: string) {
+    const folder = mkdtempSync(join(tmpdir(), 'kedge-ssh-files-'))
+    try {
+      mkdirSync(join(folder, 'there'))
+      writeFileSync(join(folder, 'source'), content)
+      writeFileSync(join(folder, program), `#!/bin/sh\n${script.replaceAll('FOLDER', folder)}\n`, { mode: 0o755 })
+      const files = createSshFiles('node', (command) => run(command, { PATH: `${folder}:/usr/bin:/bin` }), binding)
+      const failure = await files
+        .put(join(folder, 'source'), join(folder, 'there/piece'), { sha256, resumable: true })
+        .catch((error) => toFailure(error))
+      return { failure, left: readdirSync(join(folder, 'there')) }
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
+  }
+
+  test.each([
+    ['fails', 'exit 127'],
+    ['answers in words of its own', 'echo "SHA2-256(stdin)= 0"'],
+  ])('the sum where openssl %s', async (_, script) => {
+    const { failure, left } = await put('openssl', script)
+    expect(failure).toBeUndefined()
+    expect(left).toEqual(['piece'])
+  })
+
+  test('what the disk could not keep while it arrived gets no name, though a later flush says nothing of it', async () => {
+    const { failure, left } = await put('sync', '[ -e FOLDER/told ] && exit; touch FOLDER/told; exit 1')
+    expect(failure).toMatchObject({ kind: 'command' })
+    expect(left).toEqual(['.kedge-piece.part'])
+  })
 })
