@@ -37,10 +37,14 @@ export function upToDate(task: Task, files: TaskFiles, record: FilesRecord): Tas
   return {
     ...task,
     async check(ctx) {
-      const [own, found] = await Promise.all([
-        task.check(ctx),
-        lookAtFiles(ctx.$, hasRun ? { inputs: [], outputs: files.outputs } : files),
-      ])
+      const looking = lookAtFiles(ctx.$, hasRun ? { inputs: [], outputs: files.outputs } : files)
+      // Both at once; and neither goes on where the other has failed.
+      const settled = looking.then(
+        () => {},
+        () => {},
+      )
+      const own = await task.check(ctx).finally(() => settled)
+      const found = await looking
       const missing = found.missingOutputs.map((output) => `output ${output} is missing`)
       if (!hasRun) {
         given = { digest: digestOf(found.inputs), contents: found.inputs }
