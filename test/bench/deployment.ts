@@ -12,6 +12,7 @@ import { inside } from '../lab/namespace.ts'
 import { known } from '../topology/known.ts'
 import { bench } from './bench.ts'
 import { debianPrograms } from './debian-programs.ts'
+import { nodesWork, noteOfWork } from './deployment/nodes-work.ts'
 import { makePieces } from './deployment/pieces.ts'
 import { compare, type Row, skip } from './row.ts'
 
@@ -26,6 +27,9 @@ const folder = join(import.meta.dir, 'deployment')
 
 type Way = 'kedge' | 'script' | 'ansible'
 type Figures = Record<Way, { readonly first: number[]; readonly again: number[] }>
+type Work = Record<'first' | 'again', Record<Way, number[]>>
+/** Another round begins only where it is likely to end in time. */
+const mostMinutes = 5
 
 export async function deploymentRows(rounds: number): Promise<readonly Row[]> {
   if (process.getuid?.() !== 0) return skipAll('it makes nodes of this machine: needs root')
@@ -40,33 +44,51 @@ export async function deploymentRows(rounds: number): Promise<readonly Row[]> {
     script: { first: [], again: [] },
     ansible: { first: [], again: [] },
   }
+  const none = (): Record<Way, number[]> => ({ kedge: [], script: [], ansible: [] })
+  const work: Work = { first: none(), again: none() }
   const paths: number[] = []
+  const take = async (way: Way, turn: 'first' | 'again') => {
+    const before = nodesWork()
+    figures[way][turn].push(await secondsOf(lab, commandOf(way, lab, program)))
+    const after = nodesWork()
+    if (before !== undefined && after !== undefined) work[turn][way].push(after - before)
+  }
+  const stop = () => void down(lab).finally(() => process.exit(130))
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, stop)
+  const began = performance.now()
+  const isInTime = (round: number) => ((performance.now() - began) * (round + 1)) / round < mostMinutes * 60_000
   try {
-    for (let round = 0; round < rounds; round++) {
+    for (let round = 0; round < rounds && (round === 0 || isInTime(round)); round++) {
       for (let turn = 0; turn < ways.length; turn++) {
         const way = ways[(round + turn) % ways.length] as Way
         await down(lab)
         await up(lab)
         makeSettings(lab)
-        const command = commandOf(way, lab, program)
-        figures[way].first.push(await secondsOf(lab, command))
+        await take(way, 'first')
         if (way === 'kedge') paths.push(await criticalPath(lab, program))
-        for (let time = 0; time < againTurns; time++) figures[way].again.push(await secondsOf(lab, command))
+        for (let time = 0; time < againTurns; time++) await take(way, 'again')
       }
     }
   } finally {
     await down(lab)
   }
   const [what, again] = ['the deployment', 'the same command again']
-  const { kedge, script } = figures
+  const { kedge } = figures
   const version = ansible.isThere ? `Ansible ${ansible.version}` : 'Ansible'
   const row = (of: string, against: string, turn: 'first' | 'again', way: Way, goal?: Row['goal']) =>
     figures[way][turn].length > 0
-      ? compare({ what: of, against, ours: kedge[turn], theirs: figures[way][turn], goal })
+      ? compare({
+          what: of,
+          against,
+          ours: kedge[turn],
+          theirs: figures[way][turn],
+          goal,
+          note: noteOfWork(work[turn]),
+        })
       : skip(of, against, ansible.isThere ? 'it did not run' : ansible.why)
   return [
     compare({ what, against: 'its critical path', ours: kedge.first, theirs: paths, goal: goals.path }),
-    compare({ what, against: 'a sequential script', ours: kedge.first, theirs: script.first, goal: goals.script }),
+    row(what, 'a sequential script', 'first', 'script', goals.script),
     row(what, version, 'first', 'ansible', goals.ansible),
     row(again, 'a sequential script', 'again', 'script'),
     row(again, version, 'again', 'ansible', goals.again),
