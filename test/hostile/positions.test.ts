@@ -56,7 +56,12 @@ const sample: Data = {
       on: ['edge'],
       needs: ['first', { task: 'first', on: 'edge' }, { task: 'first', on: ['edge'] }],
       script: './x.ts',
+      before: [{ task: 'third', on: 'edge' }, { task: 'third', on: ['edge'] }, 'third'],
+      inputs: '/srv/x/**/*.ts',
+      outputs: '/srv/y',
     },
+    third: { on: 'edge', sh: 'true' },
+    built: { on: 'hypervisor', sh: 'true', inputs: ['a', 'b'], outputs: ['c', 'd'] },
   },
 }
 
@@ -71,6 +76,7 @@ const free = {
   code: /^tasks\/\*\/(sh|check)$/,
   variable: /^tasks\/\*\/env\/\*$/,
   path: /^(hypervisor\/storage|bundle|mirrors\/ca|nodes\/\*\/ssh(\/jump)*\/key|tasks\/\*\/script)$/,
+  pattern: /^tasks\/\*\/(inputs|outputs)(\/\*)?$/,
   address: /^hypervisor\/uri$|^mirrors\/(proxy|sources\/|registries\/)/,
 }
 
@@ -130,7 +136,7 @@ function judge(text: string, value: string, place: string): string | undefined {
   if (loaded.ok) {
     const kind = Object.entries(free).find(([, pattern]) => pattern.test(place))?.[0]
     if (!kind && !harmless.test(value)) return 'is let through'
-    if ((kind === 'path' || kind === 'address') && /[\p{Cc}\p{Bidi_Control}\p{Cs}]/u.test(value))
+    if (kind && !['code', 'variable'].includes(kind) && /[\p{Cc}\p{Bidi_Control}\p{Cs}]/u.test(value))
       return 'is let through'
     return textsOf(loaded.topology).has(kind === 'path' ? pathOf(value) : value) ? undefined : 'became something else'
   }
