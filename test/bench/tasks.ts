@@ -1,6 +1,6 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { builtBinary } from '../build/binary.ts'
 import { bench } from './bench.ts'
 import { debianPrograms, type Peer } from './debian-programs.ts'
@@ -44,7 +44,7 @@ export async function taskRows(rounds: number): Promise<readonly Row[]> {
         goals: { ninja: atMost(1.5) },
       })),
       ...(await measure({
-        what: '1,000 zx scripts, a process each',
+        what: '1,000 zx scripts',
         graph: independent(1000),
         ours: 'kedge, zx scripts',
         rivals: ['ninja'],
@@ -100,7 +100,9 @@ async function rowsOf(work: Work, { binary, folder, peers, rounds }: Place): Pro
   }
   const slow = (['moon', 'turbo'] as const).filter((name) => name in ways)
   const fast = Object.fromEntries(Object.entries(ways).filter(([name]) => !slow.includes(name as 'moon')))
-  const seconds: Record<string, readonly number[]> = { ...(await interleave(fast, { rounds })) }
+  const seconds: Record<string, readonly number[]> = {
+    ...(await interleave(fast, { rounds, warmUps: rounds > 1 ? 1 : 0 })),
+  }
   // Tens of seconds each: once is enough to see by how much.
   const slowWays = Object.fromEntries(slow.map((name) => [name, ways[name] as Way]))
   Object.assign(seconds, await interleave(slowWays, { rounds: 1, warmUps: 0 }))
@@ -116,7 +118,7 @@ async function rowsOf(work: Work, { binary, folder, peers, rounds }: Place): Pro
 async function run(words: readonly string[], cwd: string): Promise<void> {
   const env = {
     // turbo starts each task with the program that package.json names.
-    PATH: `${dirname(process.execPath)}:/usr/local/bin:/usr/bin:/bin`,
+    PATH: `${join(import.meta.dir, '../../node_modules/.bin')}:/usr/local/bin:/usr/bin:/bin`,
     HOME: join(cwd, 'home'),
     TURBO_TELEMETRY_DISABLED: '1',
     MOON_TOOLCHAIN_FORCE_GLOBALS: 'true',
