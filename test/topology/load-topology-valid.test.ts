@@ -169,7 +169,12 @@ describe('tasks of a file that has both', () => {
   test('keep what the file does not say', () => {
     const join = taskOf(topology, 'join-edge')
     expect(join).toMatchObject({ timeoutSeconds: 1200, retries: 2, on: ['edge'], phase: 'installation' })
-    expect(join?.needs.map(({ task }) => task)).toEqual(['install-edgecore', 'load-images', 'send-token'])
+    expect(join?.needs.map(({ task }) => task)).toEqual([
+      'disable-swap',
+      'install-edgecore',
+      'load-images',
+      'send-token',
+    ])
     expect(join?.place.file).toBe('/labs/valid-merge/kedge.config.yaml')
     expect(join?.needs[0]?.place.file).toBe('embedded kedge.config.yaml')
   })
