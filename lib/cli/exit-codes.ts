@@ -23,6 +23,7 @@ const ofKind: Record<FailureKind, ExitCode> = {
   'still-pending': exitCodes.taskFailed,
   refused: exitCodes.taskFailed,
   bundle: exitCodes.bundle,
+  'own-task': exitCodes.taskFailed,
   bug: exitCodes.bug,
 }
 

@@ -5,6 +5,8 @@ const words = process.argv.slice(2)
 if (words.length === 1 && (words[0] === 'version' || words[0] === '--version')) {
   // Not process.stdout: to set that stream up takes several times as long as all the rest.
   console.log(`kedge ${kedgeVersion} (${kedgeCommit})`)
+} else if (words[0] === '__own-task') {
+  await import('../own-task/child/main.ts')
 } else {
   const { runProgram } = await import('./program.ts')
   const streams = terminal()

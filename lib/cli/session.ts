@@ -15,12 +15,11 @@ import type { Instance } from '../plan/plan.ts'
 import { contextMaker, type Surroundings } from '../run/task-context.ts'
 import type { World } from '../run/world.ts'
 import { upToDate } from '../task/files/up-to-date.ts'
-import type { Task } from '../task/task.ts'
 import type { Terminal } from './command.ts'
 import { filesRecords } from './files-record.ts'
 import { type Lab, makeStateFolder } from './lab.ts'
 import { seededRandom } from './seeded-random.ts'
-import { taskMaker } from './task-maker.ts'
+import { taskMakers } from './task-maker.ts'
 import { kedgeVersion } from './version.ts'
 
 /** A lab with its hosts within reach: the world that tasks are run in. Close it to let the connections go. */
@@ -57,7 +56,7 @@ export async function openSession(
     stateFolder,
     sleep,
   }
-  const makers = await taskMakers(lab)
+  const makers = taskMakers(lab)
   const given = labInputs(lab)
   const records = filesRecords(stateFolder, journal)
   const filesOf = new Map(topology.tasks.map(({ name, files }) => [name, files]))
@@ -85,15 +84,6 @@ export async function openSession(
     records.close()
   }
   return { world, connections, surroundings, close }
-}
-
-/** A fresh task for each attempt: a one-liner without a check remembers whether it has run. */
-async function taskMakers(lab: Lab): Promise<ReadonlyMap<string, () => Task>> {
-  const makers = new Map<string, () => Task>()
-  for (const wiring of lab.topology.tasks) {
-    if (!wiring.removed) makers.set(wiring.name, await taskMaker(wiring, lab))
-  }
-  return makers
 }
 
 /** What each instance is given now. A file that cannot be read counts as none: its task does not load either. */

@@ -10,7 +10,7 @@ const labelWidth = 11
 const columns = 100
 
 /** What `kedge help TASK` prints: what the task is, and what becomes of it in this lab. */
-export function taskHelp(lab: Lab, wiring: Wiring, task: Task): string {
+export function taskHelp(lab: Lab, wiring: Wiring, task: Omit<Task, 'check' | 'run'>): string {
   const { name, on, needs, phase, timeoutSeconds, retries, sh, env, files } = wiring
   const { plan, topology, ownTasks } = lab
   const nodes = plan.instances.filter((instance) => instance.task === name).map(({ node }) => node)

@@ -17,3 +17,8 @@ declare module '*.fish' {
   const text: string
   export default text
 }
+
+declare module '*.txt' {
+  const text: string
+  export default text
+}

@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs'
 import { type Wanted, wantedPieces } from '../bundle/wanted.ts'
-import { loadOwnTask } from '../task/own-tasks.ts'
 import { hypervisorNode } from '../topology/topology.ts'
 import type { Lab } from './lab.ts'
+import { ownFileOf, taskWords } from './task-maker.ts'
 
 /** All that a lab asks of its bundle: what the built-in tasks want, and what own tasks name. */
 export const wantedByLab = async (lab: Lab): Promise<readonly Wanted[]> => [
@@ -11,11 +11,14 @@ export const wantedByLab = async (lab: Lab): Promise<readonly Wanted[]> => [
 ]
 
 /** What own tasks name in their `assets`, on each node that they run on. */
-async function wantedByOwnTasks({ topology, plan, ownTasks }: Lab): Promise<readonly Wanted[]> {
-  const scripts = new Map(topology.tasks.map(({ name, script }) => [name, script ?? ownTasks.get(name)]))
+async function wantedByOwnTasks(lab: Lab): Promise<readonly Wanted[]> {
+  const { topology, plan } = lab
   const assets = new Map<string, readonly string[]>()
-  for (const [name, file] of scripts)
-    if (file !== undefined && existsSync(file)) assets.set(name, (await loadOwnTask(file))().assets ?? [])
+  for (const wiring of topology.tasks) {
+    const file = ownFileOf(wiring, lab)
+    if (!wiring.removed && file !== undefined && existsSync(file))
+      assets.set(wiring.name, (await taskWords(wiring, lab)).assets ?? [])
+  }
   const nodes = new Map([hypervisorNode, ...topology.nodes].map((node) => [node.name, node]))
   const wanted = new Map<string, Wanted>()
   for (const { task, node } of plan.instances) {

@@ -25,6 +25,7 @@ export type Failure = {
  * - `still-pending`: `run` ended well, yet the check still finds something missing
  * - `refused`: the task will not act on what it found; waiting cures nothing
  * - `bundle`: a piece is missing from the bundle, or damaged
+ * - `own-task`: the file of an own task threw, or its process ended before it was done
  * - `bug`: anything else that was thrown
  */
 export type FailureKind =
@@ -35,6 +36,7 @@ export type FailureKind =
   | 'still-pending'
   | 'refused'
   | 'bundle'
+  | 'own-task'
   | 'bug'
 
 /** Thrown by the code under a task to say what kind of failure this is; everything else that is thrown counts as a bug. */

@@ -53,7 +53,7 @@ function startBash(command: Command, staged: Staged): ChildProcess {
     // A session of its own, so that one signal reaches everything that the command starts.
     detached: true,
     stdio: 'pipe',
-    env: { ...ownEnvironment(), ...command.env },
+    env: { ...inheritedEnvironment(), ...command.env },
     ...(command.cwd === undefined ? {} : { cwd: command.cwd }),
   })
 }
@@ -78,13 +78,13 @@ function connect(started: ChildProcess, control: ChildControl, { command, staged
 }
 
 /** What children inherit: not what would turn this executable into plain Bun, nor a start-up file for bash. */
-function ownEnvironment(): Record<string, string | undefined> {
+export function inheritedEnvironment(): Record<string, string | undefined> {
   return Object.fromEntries(
     Object.entries(defaults.env).filter(([name]) => !name.startsWith('BUN_') && name !== 'BASH_ENV'),
   )
 }
 
-function signalGroup(pid: number | undefined, signal: NodeJS.Signals): void {
+export function signalGroup(pid: number | undefined, signal: NodeJS.Signals): void {
   if (pid === undefined) return
   try {
     process.kill(-pid, signal)
@@ -93,7 +93,7 @@ function signalGroup(pid: number | undefined, signal: NodeJS.Signals): void {
   }
 }
 
-async function groupEnd(pid: number | undefined): Promise<void> {
+export async function groupEnd(pid: number | undefined): Promise<void> {
   const isOver = Date.now() + groupEndSeconds * 1000
   while (pid !== undefined && isGroupAlive(pid) && Date.now() < isOver) await Bun.sleep(20)
 }

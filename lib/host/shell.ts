@@ -26,6 +26,18 @@ export type Command = {
 /** Starts a command on one host; never throws, a failure to start is the child's. */
 export type Spawn = (command: Command) => Child
 
+/** What a host's `$` stands on, for who runs scripts that are made elsewhere: in the process of an own task. */
+export type Ground = { readonly spawn: Spawn; readonly binding: HostBinding }
+
+const grounds = new WeakMap<object, Ground>()
+
+/** Throws TypeError for a `$` that was made from another. */
+export function under(shell: Shell): Ground {
+  const ground = grounds.get(shell)
+  if (!ground) throw new TypeError('not the $ of a host')
+  return ground
+}
+
 type ShellOptions = Partial<Omit<Options, 'input' | 'env'>> & {
   readonly input?: Options['input'] | Secret
   readonly env?: Readonly<Record<string, string | undefined>> | undefined
@@ -97,7 +109,9 @@ export function createShell(host: string, spawn: Spawn, binding: HostBinding): S
       $: withOptions({ ...options, input: undefined }),
     })
   }
-  return withOptions({ ...(binding.cwd === undefined ? {} : { cwd: binding.cwd }), env: binding.env })
+  const shell = withOptions({ ...(binding.cwd === undefined ? {} : { cwd: binding.cwd }), env: binding.env })
+  grounds.set(shell, { spawn, binding })
+  return shell
 }
 
 /** A script that is text already (a one-liner of the YAML file) as what `$` takes: `$(verbatim(text))`. */

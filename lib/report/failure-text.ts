@@ -75,7 +75,9 @@ function curesOfKind({ kind, host }: Failure, { task, node }: InstanceRecord): r
     case 'bundle':
       return ['kedge bundle verify']
     case 'bug':
-      return ['a fault in kedge or in an own task; the log says where it was']
+      return ['a fault in kedge; the log says where it was']
+    case 'own-task':
+      return ['mend the file of the task, then run it again']
     case 'untrusted':
     case 'command':
     case 'still-pending':

@@ -9,6 +9,7 @@ const curedByWaiting: Record<FailureKind, boolean> = {
   'still-pending': true,
   refused: false,
   bundle: false,
+  'own-task': true,
   bug: false,
 }
 

@@ -3,7 +3,7 @@ import type { Failure } from '../event/failure.ts'
 import { withKnownCause } from '../event/known-failure.ts'
 import { mask } from '../host/secret.ts'
 import { fieldsOf, type Instance } from '../plan/plan.ts'
-import type { Check, Task, TaskContext } from '../task/task.ts'
+import type { Attempt, Check, Task, TaskContext } from '../task/task.ts'
 import { isWorthRetrying, retryDelaySeconds } from './retry.ts'
 import type { World } from './world.ts'
 
@@ -105,9 +105,10 @@ async function oneAttempt(
     () => {},
   )
   const isTimedOut = () => controller.signal.aborted && !stop.aborted
+  let task: Attempt | undefined
 
   try {
-    const task = world.task(instance)
+    task = world.task(instance)
     const context = world.context(instance, {
       signal: controller.signal,
       fields,
@@ -126,6 +127,7 @@ async function oneAttempt(
     return { state: 'failed', failure }
   } finally {
     over.abort()
+    await task?.end?.()
     stop.removeEventListener('abort', onStop)
   }
 }

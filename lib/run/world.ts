@@ -2,14 +2,15 @@ import type { InstanceFields } from '../event/event.ts'
 import type { Failure } from '../event/failure.ts'
 import type { HostBinding } from '../host/host.ts'
 import type { Instance } from '../plan/plan.ts'
-import type { Task, TaskContext } from '../task/task.ts'
+import type { Attempt, TaskContext } from '../task/task.ts'
 
 /** All that a run takes from outside, so that a test can hand in its own tasks, hosts, time and chance. */
 export type World = {
   /** kedge's version, for the journal. */
   readonly version: string
   readonly seed: number
-  task(instance: Instance): Task
+  /** For one attempt. */
+  task(instance: Instance): Attempt
   context(instance: Instance, binding: InstanceBinding): TaskContext
   /** What the instance was given, as digests for the journal; asked when it has ended. */
   inputs?(instance: Instance): Readonly<Record<string, string>>

@@ -75,6 +75,8 @@ export type TaskContext = {
 }
 
 export type Task = {
+  /** The version of this API that the file was written for; a kedge that has an older one refuses the file. */
+  readonly apiVersion?: number
   /** One line, imperative, for `kedge tasks`. */
   readonly description: string
   /** What holds where `check` says done, in one line, for `kedge help TASK`. */
@@ -92,5 +94,8 @@ export type Task = {
   /** Takes back what `run` made; meets anything from nothing to everything. */
   undo?(ctx: TaskContext): Promise<void>
 }
+
+/** A task as one attempt of an instance has it; `end` lets go of what it holds, when nothing more is asked of it. */
+export type Attempt = Task & { end?(): Promise<void> }
 
 export const task = (definition: Task): Task => definition

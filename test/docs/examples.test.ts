@@ -2,11 +2,12 @@ import { describe, expect, test } from 'bun:test'
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { runHere } from '../../build/run-here.ts'
-import { loadOwnTask, ownTaskFiles } from '../../lib/task/own-tasks.ts'
+import { ownTaskFiles } from '../../lib/task/own-tasks.ts'
 import { loadTopology } from '../../lib/topology/load-topology.ts'
 import type { Topology } from '../../lib/topology/topology.ts'
 import { tasks as builtIn } from '../../tasks/index.ts'
 import { temporaryFolder } from '../bundle/make-bundle.ts'
+import { loadHere } from '../own-task/load-here.ts'
 import { failureOf, sceneOn } from '../tasks/context.ts'
 import { base } from '../topology/known.ts'
 
@@ -35,7 +36,7 @@ describe.each(names)('%s', (name) => {
 
   test('its own tasks load, and say in one line what they do', async () => {
     for (const file of ownTaskFiles(join(examples, name)).values())
-      expect((await loadOwnTask(file))().description).toMatch(/^[A-Z][^\n]+$/)
+      expect((await loadHere(file)).description).toMatch(/^[A-Z][^\n]+$/)
   })
 
   test('its README names what it is, the command that builds it, and what one needs', () => {
@@ -67,7 +68,7 @@ test('on the bench of Raspberry Pis no VM is made, and every node is arm64', () 
 })
 
 test('a Pi without the memory cgroup gets it for its next start, once, and asks for that', async () => {
-  const load = await loadOwnTask(join(examples, 'raspberry-pi-bench/tasks/enable-memory-cgroup.ts'))
+  const task = await loadHere(join(examples, 'raspberry-pi-bench/tasks/enable-memory-cgroup.ts'))
   const file = '/boot/firmware/cmdline.txt'
   const look = 'grep -qw memory /sys/fs/cgroup/cgroup.controllers'
   const change = `sed -i.kedge '1 s/$/ cgroup_enable=memory/' ${file}`
@@ -84,8 +85,8 @@ test('a Pi without the memory cgroup gets it for its next start, once, and asks 
       },
       files: { 'edge-1': { [file]: text } },
     })
-    expect(await load().check(scene.ctx)).toEqual({ done: false, why: 'the memory cgroup is off' })
-    const failure = await failureOf(load().run(scene.ctx))
+    expect(await task.check(scene.ctx)).toEqual({ done: false, why: 'the memory cgroup is off' })
+    const failure = await failureOf(task.run(scene.ctx))
     expect(failure).toBe('refused: edge-1 has to be restarted for its memory cgroup')
     expect(scene.steps).toEqual([...steps])
   }
@@ -139,11 +140,11 @@ describe('the devices and workloads of the field lab', () => {
       return answer
     }
     const answers = [{ exitCode: 1 }, { exitCode: 127, stderr: 'no kubectl\n' }, { exitCode: 0 }]
-    const load = await loadOwnTask(join(examples, lab, `tasks/apply-${name}.ts`))
+    const task = await loadHere(join(examples, lab, `tasks/apply-${name}.ts`))
     const verdicts = []
     for (const answer of answers) {
       const { ctx } = sceneOn('master', { rules: { master: [[/kubectl --kubeconfig=\S+ diff -f -/, keep(answer)]] } })
-      verdicts.push(await load().check(ctx))
+      verdicts.push(await task.check(ctx))
     }
     expect(verdicts).toEqual([
       { done: false, why: `the ${name} are not as in tasks/${name}.yaml` },
@@ -153,7 +154,7 @@ describe('the devices and workloads of the field lab', () => {
     const { ctx, steps } = sceneOn('master', {
       rules: { master: [[/kubectl --kubeconfig=\S+ apply -f -/, keep({ exitCode: 0 })]] },
     })
-    await load().run(ctx)
+    await task.run(ctx)
     expect(steps.length).toBe(1)
     expect(inputs).toEqual(Array(4).fill(manifestOf(name)))
   })

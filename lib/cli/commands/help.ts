@@ -51,9 +51,9 @@ Examples:
       makeStateFolder(lab)
       layOut(lab.carried, dirname(lab.topology.file))
     }
-    const { taskMaker } = await import('../task-maker.ts')
+    const { taskWords } = await import('../task-maker.ts')
     const { taskHelp } = await import('../task-help.ts')
-    terminal.write(taskHelp(lab, wiring, (await taskMaker(wiring, lab))()))
+    terminal.write(taskHelp(lab, wiring, await taskWords(wiring, lab)))
     return exitCodes.done
   },
 } satisfies Command
