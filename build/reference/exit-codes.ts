@@ -42,7 +42,8 @@ const kinds: Readonly<Record<FailureKind, string>> = {
   'still-pending': 'The task ended well, yet its check still finds something missing.',
   refused: 'The task will not act on what it found. Waiting cures nothing.',
   bundle: 'A piece is missing from the bundle, or damaged.',
-  'own-task': 'A task of your own threw, ended its process, or had to be killed. The message names the line where that can be known.',
+  'own-task':
+    'A task of your own threw, ended its process, or had to be killed. The message names the line where that can be known.',
   bug: 'Anything else: a bug in kedge.',
 }
 
