@@ -1,10 +1,12 @@
 import { existsSync, readFileSync } from 'node:fs'
+import { connect as connectSocket } from 'node:net'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
 import ssh2, { type AuthenticationType, type Client, type ConnectConfig, type ServerHostKeyAlgorithm } from 'ssh2'
 import { TaskError } from '../event/failure.ts'
 import { takeTurn } from './connect-turns.ts'
+import { gatherWrites } from './gather-writes.ts'
 import { addressOf, type SshOptions, type SshTarget } from './ssh-target.ts'
 
 /** Opens and logs in; `through` is a stream that a jump host has opened. Throws TaskError: unreachable, or untrusted for host keys. */
@@ -21,12 +23,14 @@ function connect(target: SshTarget, options: SshOptions, through: Duplex | undef
   const { connectTimeoutSeconds = 20 } = options
   const client = new ssh2.Client()
   const { promise, resolve, reject } = Promise.withResolvers<Client>()
+  const config = configOf(target, options)
+  const socket = through ?? connectSocket({ host: target.host, port: target.port }).setMaxListeners(0)
   let verdictFailure: TaskError | undefined
   const fail = (error: unknown) => {
     clearTimeout(timer)
     reject(verdictFailure ?? (error instanceof TaskError ? error : explain(error, target, options)))
     client.destroy()
-    through?.destroy()
+    socket.destroy()
   }
   const timer = setTimeout(
     () => fail(unreachable(target, `no answer within ${connectTimeoutSeconds} s`)),
@@ -41,8 +45,8 @@ function connect(target: SshTarget, options: SshOptions, through: Duplex | undef
   })
   try {
     client.connect({
-      ...configOf(target, options),
-      ...(through ? { sock: through } : {}),
+      ...config,
+      sock: gatherWrites(socket),
       hostVerifier: (key: Buffer) => {
         const verdict = hostKeysOf(target, options).verify(target.host, target.port, key)
         if (!verdict.accepted) {
