@@ -98,7 +98,7 @@ async function measureOn(sshds: readonly Sshd[], folder: string, { sizeMiB, roun
       ours: each,
       theirs: seconds.one,
       goal: { atLeast: 1.5 },
-      note: `all of them are this machine, whose processors one delivery has nearly to itself; ${readMiB.toFixed(1)} MiB were read from disk`,
+      note: `both ends of all are this machine, of whose processors one delivery alone takes most; ${readMiB.toFixed(1)} MiB were read from disk`,
     }),
   ]
 }
