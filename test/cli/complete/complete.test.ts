@@ -131,7 +131,7 @@ describe('which lab is meant', () => {
 
   test('in a sub-folder the one that kedge would work on there', async () => {
     const { values: found } = await asked(join(folder, 'sub'), 'run', '')
-    expect(found).toEqual(['all', ...builtIn])
+    expect(found).toEqual(['all', ...builtIn, 'trust-ca', 'fetch-model'])
     expect((await asked(join(folder, 'sub'), '-c', '../kedge.config.yaml', 'run', '')).values).toContain('trust-ca')
     expect((await asked(join(folder, 'sub'), '-c', '../kedge.config.yaml', 'report', '--run', '')).values).toEqual(
       runs.toReversed(),
