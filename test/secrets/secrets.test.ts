@@ -98,7 +98,7 @@ tasks:
     } finally {
       writeFileSync(join(folder, 'go'), '')
     }
-    expect(await run.exited).toBe(1)
+    expect(await run.exited).toBe(5)
     const [stdout = '', stderr = ''] = await Promise.all(texts)
     expect(stdout).toContain('the server refused ***')
     expect(stdout).toContain('nobody has used ***')
