@@ -24,7 +24,7 @@ export async function installPackages(ctx: TaskContext, pieceName: string): Prom
   await $`rm -rf ${folder} && mkdir -p ${folder} && tar -xf ${tar} -C ${folder}
 export DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 LC_ALL=C
 if [ ! -e ${policy} ] || grep -q kedge ${policy}; then
-  trap 'rm -f /usr/sbin/policy-rc.d' EXIT
+  trap 'trap "" HUP INT TERM; rm -f /usr/sbin/policy-rc.d' EXIT
   printf '#!/bin/sh\\n# kedge: what is installed now is started when it has been configured\\nexit 101\\n' > ${policy}; chmod 755 ${policy}
 fi
 # An existing machine may be in the middle of its own updates: wait for the lock rather than fail.

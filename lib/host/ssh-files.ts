@@ -133,7 +133,8 @@ function receive(path: string, { mode, bytes, sha256, forSecret = false }: Recei
     `${forSecret ? '(umask 077; ' : ''}mkdir -p -- ${quote(dirname(path))}${forSecret ? ')' : ''}`,
     // A shell that is killed on a busy machine has had no time to remove its own; its number is in the name.
     `for each in "$asides"*; do [ -e "/proc/\${each##*-}" ] || rm -f -- "$each"; done`,
-    `trap 'rm -f -- "$aside"' EXIT`,
+    // When a link is lost the shell finds its input short at the moment when the guard ends all that runs: rm as well, if it may.
+    `trap 'trap "" HUP INT TERM; rm -f -- "$aside"' EXIT`,
     'umask 077',
     // Made by the shell itself: a child that is just starting when all is stopped would make it after the trap has removed it.
     'exec 3> "$aside"',

@@ -91,7 +91,7 @@ async function bootProbe(hypervisor: Host, emulator: string): Promise<Verdict> {
   const machine = ['-machine', 'q35,accel=kvm', '-cpu', 'host', '-m', '32']
   const bare = ['-nodefaults', '-display', 'none', '-no-reboot']
   const { stdout } = await hypervisor.$({ input: Buffer.from(probeDisk()) })`
-    folder=$(mktemp -d); trap 'rm -rf "$folder"' EXIT; cd "$folder"; cat > disk; touch serial
+    folder=$(mktemp -d); trap 'trap "" HUP INT TERM; rm -rf "$folder"' EXIT; cd "$folder"; cat > disk; touch serial
     timeout -k 1 ${probeSeconds} ${emulator} ${machine} ${bare} -serial file:serial \
       -drive file=disk,format=raw,if=virtio,readonly=on > errors 2>&1 && ended=0 || ended=$?
     echo "ended $ended"; cat serial errors`

@@ -47,6 +47,27 @@ test('a file is whole and on disk before it takes the old one’s place', async 
   }
 })
 
+test('what a shell removes when it ends is removed, though all that runs is ended at that moment', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'kedge-ssh-files-'))
+  try {
+    const [source, there] = [join(folder, 'source'), join(folder, 'there')]
+    writeFileSync(source, 'content')
+    // As a guard ends a group; what an earlier shell may have left is looked for by a pattern.
+    const end = `case "$*" in *'*') ;; *) kill -TERM 0 ;; esac`
+    writeFileSync(join(folder, 'rm'), `#!/bin/sh\n${end}\nexec /bin/rm "$@"\n`, { mode: 0o755 })
+    const env = { PATH: `${folder}:/usr/bin:/bin` }
+    const inGroup = ({ script }: { readonly script: string }) =>
+      spawn('bash', ['-c', script], { env, detached: true }) as unknown as Child
+    const files = createSshFiles('node', inGroup, binding)
+    const other = new Bun.CryptoHasher('sha256').update('other').digest('hex')
+    const error = await files.put(source, join(there, 'file'), { sha256: other }).catch((thrown) => thrown)
+    expect(toFailure(error).message).toContain('source')
+    expect(readdirSync(there)).toEqual([])
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+})
+
 describe('a copy that can go on, with programs in place of the system’s', () => {
   const content = Buffer.alloc(300_000, 'kedge')
   const sha256 = new Bun.CryptoHasher('sha256').update(content).digest('hex')

@@ -142,7 +142,7 @@ describe('the page of a lab', () => {
   test('what waited for a job, and what waited for another node, is drawn', async () => {
     const titles = (selector: string) =>
       page.evaluate<string[]>(`[...document.querySelectorAll('${selector} title')].map((one) => one.textContent)`)
-    expect(await titles('.queue')).toContain('init-cluster@master was ready and waited for a free job')
+    expect(await titles('.queue')).toContain('load-images@master was ready and waited for a free job')
     expect(await titles('.row[data-node=edge-1] .pause')).toContain('waits for get-token@master')
   })
 
