@@ -8,23 +8,27 @@ import { under } from '../host/shell.ts'
 import { toFailure } from '../host/to-failure.ts'
 import { type Asset, type Attempt, alwaysRuns, type Check, done, pending, type TaskContext } from '../task/task.ts'
 import type { Topology } from '../topology/topology.ts'
+import { type TakeTurn, takeProcessTurn } from './process-turns.ts'
 import type { Description, FromTask, LabData, Question } from './protocol.ts'
 import type { OwnTaskText } from './read-own-task.ts'
 import { serveContext } from './serve-context.ts'
 import { type ProcessOptions, startTaskProcess } from './task-process.ts'
 
-export type OwnTaskOptions = Pick<ProcessOptions, 'memoryMiB' | 'kedge'>
+export type OwnTaskOptions = Pick<ProcessOptions, 'memoryMiB' | 'kedge'> & { readonly takeTurn?: TakeTurn }
 
 /**
  * An own task for one attempt: its check and its run are asked in a process of its own, which is started by the first question.
  * Whatever the file does there is a failure of this attempt alone.
  */
 export function ownTask(file: string, { isScript }: OwnTaskText, options: OwnTaskOptions = {}): Attempt {
+  const { takeTurn = takeProcessTurn } = options
+  let endTurn: (() => void) | undefined
   let open: OpenTask | undefined
   let hasRun = false
-  const ask = (question: Question, ctx: TaskContext) => {
+  const ask = async (question: Question, ctx: TaskContext) => {
+    endTurn ??= await takeTurn(ctx.signal)
     open ??= openTask(file, ctx, options)
-    return open.ask(question)
+    return await open.ask(question)
   }
   return {
     description: `${isScript ? 'script' : 'own task'} ${basename(file)}`,
@@ -36,7 +40,10 @@ export function ownTask(file: string, { isScript }: OwnTaskText, options: OwnTas
       await ask(isScript ? 'script' : 'run', ctx)
       hasRun = true
     },
-    end: async () => await open?.end(),
+    async end() {
+      await open?.end()
+      endTurn?.()
+    },
   }
 }
 

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describeOwnTask, ownTask } from '../../lib/own-task/own-task.ts'
+import { processTurns, type TakeTurn } from '../../lib/own-task/process-turns.ts'
 import { type OwnTaskText, readOwnTask } from '../../lib/own-task/read-own-task.ts'
 import type { Attempt } from '../../lib/task/task.ts'
 import { builtBinary } from '../build/binary.ts'
@@ -18,13 +19,21 @@ afterAll(async () => {
 })
 
 /** An attempt of a task with this text, and a node of the tests' lab with its config in a folder of its own. */
-function sceneOf(text: string, node = 'edge-1', options: SceneOptions & { readonly memoryMiB?: number } = {}) {
+function sceneOf(
+  text: string,
+  node = 'edge-1',
+  options: SceneOptions & { readonly memoryMiB?: number; readonly takeTurn?: TakeTurn } = {},
+) {
   const folder = temporaryFolder()
   mkdirSync(join(folder, 'tasks'))
   const file = join(folder, 'tasks/own.ts')
   writeFileSync(file, text)
-  const { memoryMiB, ...rest } = options
-  const attempt = ownTask(file, textOf(file), { kedge, ...(memoryMiB === undefined ? {} : { memoryMiB }) })
+  const { memoryMiB, takeTurn, ...rest } = options
+  const attempt = ownTask(file, textOf(file), {
+    kedge,
+    ...(memoryMiB === undefined ? {} : { memoryMiB }),
+    ...(takeTurn ? { takeTurn } : {}),
+  })
   begun.push(attempt)
   return { path: file, attempt, ...sceneOn(node, { topology: { ...loadLab(), folder }, ...rest }) }
 }
@@ -169,6 +178,36 @@ test('check and run of an attempt are in one process, the next attempt is in ano
   expect(anew).toBe('1')
   expect(other).not.toBe(first as string)
   expect(Number(first)).not.toBe(process.pid)
+})
+
+test('so many processes live at once and no more; the next one begins when an attempt has ended', async () => {
+  const takeTurn = processTurns(1)
+  const scenes = ['first', 'second'].map(() => sceneOf(taskOf('return done'), 'edge-1', { takeTurn }))
+  const [first, second] = scenes as [(typeof scenes)[number], (typeof scenes)[number]]
+  const order: string[] = []
+  expect(await first.attempt.check(first.ctx)).toEqual({ done: true })
+  const later = second.attempt.check(second.ctx).then(() => order.push('second'))
+  await Bun.sleep(100)
+  order.push('first ends')
+  await first.attempt.end?.()
+  await later
+  expect(order).toEqual(['first ends', 'second'])
+})
+
+test('who is stopped while it waits for a turn leaves the line', async () => {
+  const takeTurn = processTurns(1)
+  const end = await takeTurn(new AbortController().signal)
+  const stop = new AbortController()
+  const stopped = takeTurn(stop.signal).catch((reason) => reason)
+  const last = takeTurn(new AbortController().signal)
+  stop.abort(new Error('stopped'))
+  expect(String(await stopped)).toBe('Error: stopped')
+  end()
+  end()
+  const endLast = await last
+  const again = takeTurn(new AbortController().signal)
+  endLast()
+  ;(await again)()
 })
 
 test('memory has a bound, also in a loop that never lets go', async () => {
