@@ -15,6 +15,7 @@ import type { Instance } from '../plan/plan.ts'
 import { contextMaker, type Surroundings } from '../run/task-context.ts'
 import type { World } from '../run/world.ts'
 import { upToDate } from '../task/files/up-to-date.ts'
+import { sleep } from '../task/sleep.ts'
 import type { Terminal } from './command.ts'
 import { filesRecords } from './files-record.ts'
 import { type Lab, makeStateFolder } from './lab.ts'
@@ -110,19 +111,4 @@ function bundleOf({ bundle: place }: Lab): () => Bundle {
     bundle ??= openBundle(place)
     return bundle
   }
-}
-
-function sleep(seconds: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const stopped = () => {
-      clearTimeout(timer)
-      reject(new DOMException('stopped', 'AbortError'))
-    }
-    const timer = setTimeout(() => {
-      signal.removeEventListener('abort', stopped)
-      resolve()
-    }, seconds * 1000)
-    if (signal.aborted) stopped()
-    else signal.addEventListener('abort', stopped, { once: true })
-  })
 }

@@ -4,6 +4,7 @@ import { TaskError } from '../../event/failure.ts'
 import type { Host } from '../../host/host.ts'
 import { createVault } from '../../host/secret.ts'
 import { createShell } from '../../host/shell.ts'
+import { sleep } from '../../task/sleep.ts'
 import type { Asset, TaskContext } from '../../task/task.ts'
 import { hypervisorNode, type Node } from '../../topology/topology.ts'
 import { type Call, type LabData, labDescriptor, type Machine } from '../protocol.ts'
@@ -67,19 +68,7 @@ export function createContext(link: Link, node: Node, stateFolder: string, signa
     },
     say: (text) => link.send({ type: 'note', line: String(text) }),
     stateFolder,
-    sleep: (seconds) =>
-      new Promise((wake, reject) => {
-        const stopped = () => {
-          clearTimeout(timer)
-          reject(new DOMException('stopped', 'AbortError'))
-        }
-        const timer = setTimeout(() => {
-          signal.removeEventListener('abort', stopped)
-          wake()
-        }, seconds * 1000)
-        if (signal.aborted) stopped()
-        else signal.addEventListener('abort', stopped, { once: true })
-      }),
+    sleep: (seconds) => sleep(seconds, signal),
     signal,
   }
 }

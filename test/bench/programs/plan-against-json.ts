@@ -2,20 +2,9 @@
 import { buildPlan } from '../../../lib/plan/build-plan.ts'
 import { loadTopology } from '../../../lib/topology/load-topology.ts'
 import { known } from '../../topology/known.ts'
+import { seventeenTasks } from './seventeen-tasks.ts'
 
-const chain = Array.from({ length: 15 }, (_, t) => {
-  return `  t${t}: { on: nodes, needs: [${t > 0 ? `t${t - 1}` : ''}], sh: 'true' }\n`
-})
-const text = `version: 1
-lab: big
-extends: none
-nodes:
-  m: { role: control-plane, ssh: { host: m } }
-  e: { role: edge, ssh: { host: e }, cloudcore: 10.0.0.1 }
-tasks:
-${chain.join('')}  join: { on: control-plane, needs: [{ task: t14, on: all }], sh: 'true' }
-  after: { on: nodes, needs: [join], sh: 'true' }
-`
+const text = seventeenTasks('  e: { role: edge, ssh: { host: e }, cloudcore: 10.0.0.1 }\n')
 const loaded = loadTopology(text, '/lab/kedge.config.yaml', known)
 if (!loaded.ok) throw new Error(loaded.problems[0]?.message)
 const [master, edge] = loaded.topology.nodes
