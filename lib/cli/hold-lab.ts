@@ -21,6 +21,7 @@ import { chooseReporter, showsUnicode } from './reporter.ts'
 import { runId } from './run-id.ts'
 import { openSession, type Session } from './session.ts'
 import { takeLab } from './take-lab.ts'
+import { wasDoneBy } from './was-done.ts'
 
 /** A lab that nobody else may write to until it is closed: its hosts within reach, its journal open. */
 export type HeldLab = {
@@ -77,7 +78,7 @@ export async function holdLab(
         (error) => terminal.error(`kedge: a display failed and was switched off: ${String(error)}\n`),
       )
       const bounds = { jobs: defaultJobs(lab), ...limits }
-      const world = { ...session.world, onDisk: journal.onDisk }
+      const world = { ...session.world, onDisk: journal.onDisk, wasDone: wasDoneBy(journal.lastKnown()) }
       const outcome = await execute(plan, world, emit, bounds, terminal.signal)
       await journal.onDisk()
       isSwept ||= outcome.result === 'ok' && isOnEveryNode(plan, lab)

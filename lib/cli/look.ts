@@ -7,7 +7,9 @@ import { execute } from '../run/execute.ts'
 import type { Terminal } from './command.ts'
 import { exitCodeOf, exitCodes } from './exit-codes.ts'
 import type { Lab } from './lab.ts'
+import type { Past } from './past-of.ts'
 import type { Session } from './session.ts'
+import { wasDoneBy } from './was-done.ts'
 
 /** What a look at an instance found; `unknown` means that its check could not be asked. `why` is the check's own words. */
 export type Verdict = {
@@ -24,6 +26,7 @@ export async function lookThrough(
   terminal: Terminal,
   lab: Lab,
   instances: readonly Instance[],
+  { lastKnown }: Pick<Past, 'lastKnown'>,
   forced: ReadonlySet<InstanceId> = new Set(),
 ): Promise<Look> {
   const verdicts = new Map<InstanceId, Verdict>()
@@ -41,7 +44,8 @@ export async function lookThrough(
     () => {},
   )
   const limits = { jobs: Math.max(8, lab.topology.nodes.length * 2), dryRun: true, force: forced }
-  const outcome = await execute({ lab: lab.topology.lab, instances }, session.world, emit, limits, terminal.signal)
+  const world = { ...session.world, wasDone: wasDoneBy(lastKnown) }
+  const outcome = await execute({ lab: lab.topology.lab, instances }, world, emit, limits, terminal.signal)
   const kinds = [...outcome.failures.values()].map(({ kind }) => kind)
   return { verdicts, exitCode: outcome.result === 'interrupted' ? exitCodes.interrupted : exitCodeOf(kinds) }
 }

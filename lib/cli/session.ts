@@ -5,6 +5,7 @@ import { type Bundle, openBundle } from '../bundle/bundle.ts'
 import { TaskError } from '../event/failure.ts'
 import type { Journal } from '../event/journal.ts'
 import { killChildren } from '../host/child.ts'
+import { createLooks } from '../host/looks.ts'
 import { holdOutputFor } from '../host/outlet.ts'
 import { createVault } from '../host/secret.ts'
 import { toFailure } from '../host/to-failure.ts'
@@ -57,6 +58,7 @@ export async function openSession(
     stateFolder,
     sleep,
   }
+  const looks = createLooks()
   const makers = taskMakers(lab)
   const given = labInputs(lab)
   const records = filesRecords(stateFolder, journal)
@@ -70,7 +72,8 @@ export async function openSession(
       const files = filesOf.get(instance.task)
       return files ? upToDate(make(), files, records.of(instance, given(instance).task ?? '')) : make()
     },
-    context: contextMaker(surroundings),
+    context: contextMaker({ ...surroundings, looks }),
+    looks,
     inputs(instance) {
       const files = records.found(instance.id)
       return files === undefined ? given(instance) : { ...given(instance), files }

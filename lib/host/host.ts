@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream'
 import type { Shell } from 'zx'
+import type { Looks } from './looks.ts'
 import type { Secret } from './secret.ts'
 
 export type { Shell }
@@ -48,6 +49,8 @@ export type HostBinding = {
   /** Folder of relative paths, and variables for every command. */
   readonly cwd?: string
   readonly env?: Readonly<Record<string, string>>
+  /** Shares the answers of commands that only look with who asked the same. */
+  readonly looks?: Looks
 }
 
 /** A connection (or this machine's shell) that instances share, each through a Host of its own. */

@@ -58,16 +58,17 @@ defaults.kill = async (pid: number | `${number}`, signal: NodeJS.Signals = 'SIGT
  * A failed command rejects with ProcessOutput; `nothrow` forgives exit codes, never a lost or stopped command. A command
  * finds its stdin empty unless `input` is given or something is piped into it.
  */
-export function createShell(host: string, spawn: Spawn, binding: HostBinding): Shell {
+export function createShell(host: string, start: Spawn, binding: HostBinding): Shell {
+  const spawn = binding.looks?.share(host, start) ?? start
   const withOptions = (options: ShellOptions): Shell => {
     const shell = (first: TemplateStringsArray | ShellOptions, ...args: unknown[]) =>
       isTemplate(first)
-        ? start(first, args, options)
+        ? run(first, args, options)
         : withOptions({ ...options, ...first, env: { ...options.env, ...first.env } })
     return Object.defineProperty(shell, 'sync', { get: refuseSync }) as unknown as Shell
   }
 
-  const start = (pieces: TemplateStringsArray, args: readonly unknown[], options: ShellOptions): ProcessPromise => {
+  const run = (pieces: TemplateStringsArray, args: readonly unknown[], options: ShellOptions): ProcessPromise => {
     const { env, input, prefix = 'set -euo pipefail;', postfix = '', ...rest } = options
     const secrets = new Set<Secret>()
     const store = createOutputStore()

@@ -1,6 +1,7 @@
 import type { Emit, EventBody, InstanceId } from '../event/event.ts'
 import type { Failure } from '../event/failure.ts'
 import { fieldsOf, type Instance, type Plan } from '../plan/plan.ts'
+import { lookAhead } from './look-ahead.ts'
 import { type Ending, runInstance } from './run-instance.ts'
 import type { World } from './world.ts'
 
@@ -48,6 +49,8 @@ export async function execute(
     }
   }
 
+  const { force = false } = limits
+  const isForced = ({ id }: Instance) => (typeof force === 'boolean' ? force : force.has(id))
   const failures = new Map<InstanceId, Failure>()
   const heldBack = new Set<InstanceId>()
   const pending = new Set<InstanceId>()
@@ -91,7 +94,17 @@ export async function execute(
         throw error
       }
     }
-    const guardedWorld: World = { ...world, onDisk }
+    const likelyDone = plan.instances.filter((instance) => world.wasDone?.(instance) && !isForced(instance))
+    const unlessHeldBack = (body: EventBody) => {
+      if (!('id' in body && heldBack.has(body.id))) guarded(body)
+    }
+    const ahead = lookAhead(likelyDone, world, unlessHeldBack, () => advance())
+    stop.signal.addEventListener('abort', () => void ahead.end(), { once: true })
+    const changeBegins = () => {
+      ahead.changeBegins()
+      return world.looks?.changeBegins() ?? (() => {})
+    }
+    const guardedWorld: World = { ...world, onDisk, looks: { forget: () => world.looks?.forget(), changeBegins } }
 
     const holdBack = (failed: InstanceId) => {
       const stack = [failed]
@@ -157,9 +170,12 @@ export async function execute(
         ready.pop()
         running.add(instance.id)
         started.add(instance.id)
-        const { dryRun = false, force = false } = limits
-        const isForced = typeof force === 'boolean' ? force : force.has(instance.id)
-        const bounds = { dryRun, force: isForced, afterPending: isAfterPending(instance) }
+        const bounds = {
+          dryRun: limits.dryRun ?? false,
+          force: isForced(instance),
+          afterPending: isAfterPending(instance),
+          seenDone: ahead.take(instance),
+        }
         runInstance(instance, guardedWorld, guarded, bounds, stop.signal).then(
           (ending) => settle(instance, ending),
           // runInstance turns whatever a task throws into an ending, so this is the executor's own fault.
@@ -170,9 +186,11 @@ export async function execute(
           },
         )
       }
-      if (running.size > 0) return
-      if (broken !== undefined) reject(broken)
-      else resolve()
+      if (running.size > 0) return ahead.fill(limits.jobs - running.size)
+      void ahead.end().then(() => {
+        if (broken !== undefined) reject(broken)
+        else resolve()
+      })
     }
     advance()
   }).finally(() => signal.removeEventListener('abort', onSignal))

@@ -3,7 +3,9 @@ import type { Failure } from '../event/failure.ts'
 import { withKnownCause } from '../event/known-failure.ts'
 import { mask } from '../host/secret.ts'
 import { fieldsOf, type Instance } from '../plan/plan.ts'
-import type { Attempt, Check, Task, TaskContext } from '../task/task.ts'
+import type { Check, Task, TaskContext } from '../task/task.ts'
+import type { SeenDone } from './look-ahead.ts'
+import { openAttempt } from './open-attempt.ts'
 import { isWorthRetrying, retryDelaySeconds } from './retry.ts'
 import type { World } from './world.ts'
 
@@ -16,13 +18,12 @@ export type InstanceLimits = {
   readonly force?: boolean
   /** In a dry run: something that this instance waits for is still to do, so its check may find nothing to look at. */
   readonly afterPending: boolean
+  /** Its check has been asked ahead. */
+  readonly seenDone?: SeenDone | undefined
 }
 
 /** Why a dry run takes an instance as to be done whose check found nothing to look at, as something before it is to be done. */
 export const notAskable = 'after what it waits for'
-
-/** How long a stopped task may take to let go before the run goes on without it. */
-const graceSeconds = 10
 
 /** Check → run → check, with the task's timeout around each attempt. Emits the instance's events, last the one that ends it. */
 export async function runInstance(
@@ -39,6 +40,11 @@ export async function runInstance(
   const given = () => {
     const inputs = world.inputs?.(instance)
     return inputs ? { inputs } : {}
+  }
+  const seenSeconds = await limits.seenDone
+  if (seenSeconds !== undefined && !limits.force) {
+    emit({ type: 'task-skipped', because: 'already-done', seconds: seenSeconds, ...given(), ...fields })
+    return { state: 'already-done' }
   }
   emit({ type: 'task-checking', ...fields })
 
@@ -58,6 +64,8 @@ export async function runInstance(
         emit({ type: 'task-skipped', because: 'interrupted', seconds: seconds(), ...fields })
         return ending
       case 'failed': {
+        // What is waited for now was asked before, and has to be asked anew.
+        world.looks?.forget()
         // A lost link is no fault of the task's: it is tried again, for as long as the task may take, whatever its retries.
         const isLostLink = ending.failure.kind === 'unreachable' && seconds() < instance.timeoutSeconds
         if (!isLostLink) retries++
@@ -96,29 +104,15 @@ async function oneAttempt(
 ): Promise<AttemptEnding> {
   if (stop.aborted) return { state: 'interrupted' }
   const fields = fieldsOf(instance)
-  const controller = new AbortController()
-  const over = new AbortController()
-  const onStop = () => controller.abort()
-  stop.addEventListener('abort', onStop, { once: true })
-  world.sleep(instance.timeoutSeconds, over.signal).then(
-    () => controller.abort(),
-    () => {},
-  )
-  const isTimedOut = () => controller.signal.aborted && !stop.aborted
-  let task: Attempt | undefined
-
+  const { isTimedOut, work } = openAttempt(instance, world, emit, stop)
+  let changeEnds: (() => void) | undefined
+  const start = async (why: string) => {
+    emit({ type: 'task-started', why, attempt, ...fields })
+    changeEnds = world.looks?.changeBegins()
+    await world.onDisk?.()
+  }
   try {
-    task = world.task(instance)
-    const context = world.context(instance, {
-      signal: controller.signal,
-      fields,
-      onOutput: (stream, text) => emit({ type: 'task-output', stream, text, ...fields }),
-    })
-    const start = async (why: string) => {
-      emit({ type: 'task-started', why, attempt, ...fields })
-      await world.onDisk?.()
-    }
-    return await lettingGo(checkRunCheck(task, context, limits, start), controller.signal, world)
+    return await work((task, context) => checkRunCheck(task, context, limits, start))
   } catch (error) {
     if (stop.aborted) return { state: 'interrupted' }
     if (isTimedOut()) return { state: 'failed', failure: timeoutFailure(instance, world.toFailure(error)) }
@@ -126,9 +120,7 @@ async function oneAttempt(
     if (limits.dryRun && limits.afterPending) return { state: 'pending', why: notAskable }
     return { state: 'failed', failure }
   } finally {
-    over.abort()
-    await task?.end?.()
-    stop.removeEventListener('abort', onStop)
+    changeEnds?.()
   }
 }
 
@@ -163,25 +155,5 @@ function timeoutFailure(instance: Instance, { host, command, lastLines, cause, c
     ...(lastLines ? { lastLines } : {}),
     ...(cause ? { cause } : {}),
     ...(cure ? { cure } : {}),
-  }
-}
-
-/** The work's own result; once stopped, its commands get a grace to end, and a task that does not listen is left behind. */
-async function lettingGo<T>(work: Promise<T>, signal: AbortSignal, world: World): Promise<T> {
-  const settled = new AbortController()
-  const abandoned = new Promise<never>((_, reject) => {
-    const giveUp = () => {
-      world.sleep(graceSeconds, settled.signal).then(
-        () => reject(new DOMException('the task did not stop', 'AbortError')),
-        () => {},
-      )
-    }
-    if (signal.aborted) giveUp()
-    else signal.addEventListener('abort', giveUp, { once: true })
-  })
-  try {
-    return await Promise.race([work, abandoned])
-  } finally {
-    settled.abort()
   }
 }

@@ -1,5 +1,6 @@
 import type { Bundle } from '../bundle/bundle.ts'
 import type { Connection, Host } from '../host/host.ts'
+import type { Looks } from '../host/looks.ts'
 import { mask, type Secret } from '../host/secret.ts'
 import type { Instance } from '../plan/plan.ts'
 import type { TaskContext } from '../task/task.ts'
@@ -15,6 +16,8 @@ export type Surroundings = {
   /** What `TaskContext.attachBundle` does; without it pieces are sent. */
   attachBundle?(ctx: TaskContext): Promise<boolean>
   secret(value: string): Secret
+  /** Shared by all contexts, where nothing is changed without its being told. */
+  readonly looks?: Looks
   readonly stateFolder: string
   sleep(seconds: number, signal: AbortSignal): Promise<void>
 }
@@ -48,6 +51,7 @@ function taskContext(
       onOutput: binding.onOutput,
       env,
       ...(target.machine.kind === 'hypervisor' ? { cwd: topology.folder } : {}),
+      ...(surroundings.looks ? { looks: surroundings.looks } : {}),
     })
   const on = (target: Node): Host => {
     const host = bound.get(target.name) ?? bind(target, binding.signal)

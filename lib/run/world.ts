@@ -1,6 +1,7 @@
 import type { InstanceFields } from '../event/event.ts'
 import type { Failure } from '../event/failure.ts'
 import type { HostBinding } from '../host/host.ts'
+import type { Looks } from '../host/looks.ts'
 import type { Instance } from '../plan/plan.ts'
 import type { Attempt, TaskContext } from '../task/task.ts'
 
@@ -16,6 +17,10 @@ export type World = {
   inputs?(instance: Instance): Readonly<Record<string, string>>
   /** Resolves when every event emitted so far would outlive a loss of power: no task's `run` is called before. */
   onDisk?(): Promise<void>
+  /** Told what changes something, as contexts may share what they have seen. */
+  readonly looks?: Pick<Looks, 'changeBegins' | 'forget'>
+  /** Whether the last thing known of it is that it was done: its check is likely to say so again. */
+  wasDone?(instance: Instance): boolean
   /** What a thrown value means, with secrets masked. */
   toFailure(error: unknown): Failure
   /** Milliseconds from any fixed point. */

@@ -83,7 +83,7 @@ Examples:
     const session = await openSession(terminal, lab)
     try {
       const [seen, machines] = await Promise.all([
-        lookThrough(session, terminal, lab, instances, forced),
+        lookThrough(session, terminal, lab, instances, past, forced),
         machinesOf(session, terminal, lab),
       ])
       const { inputs = knowledge.inputs } = session.world

@@ -44,7 +44,7 @@ Examples:
     const session = await openSession(terminal, lab)
     try {
       const [{ verdicts, exitCode }, machines] = await Promise.all([
-        lookThrough(session, terminal, lab, lab.plan.instances),
+        lookThrough(session, terminal, lab, lab.plan.instances, past),
         machinesOf(session, terminal, lab),
       ])
       const bundle = bundleStatus(lab, terminal.cwd, machines)
