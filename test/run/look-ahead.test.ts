@@ -256,7 +256,8 @@ test('a stop ends the looks at once, whatever else takes its time', async () => 
   const tasks: Record<string, Task> = {
     a: task(() => new Promise(() => {})),
     b: task(async ({ signal }) => {
-      setImmediate(() => stop.abort())
+      // Before the clock of this world jumps.
+      queueMicrotask(() => stop.abort())
       await new Promise((_, reject) => signal.addEventListener('abort', reject, { once: true })).finally(() => {
         before = outline(events)
       })
