@@ -13,6 +13,7 @@ import installRuntime from './install-runtime.ts'
 import joinEdge from './join-edge.ts'
 import joinWorker from './join-worker.ts'
 import loadImages from './load-images.ts'
+import loadKubeedgeImages from './load-kubeedge-images.ts'
 import openPorts from './open-ports.ts'
 import sendToken from './send-token.ts'
 import setCgroupDriver from './set-cgroup-driver.ts'
@@ -27,6 +28,7 @@ export const tasks: Readonly<Record<string, Task>> = {
   'install-runtime': installRuntime,
   'set-cgroup-driver': setCgroupDriver,
   'load-images': loadImages,
+  'load-kubeedge-images': loadKubeedgeImages,
   'install-kubernetes': installKubernetes,
   'init-cluster': initCluster,
   'install-network': installNetwork,

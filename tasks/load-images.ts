@@ -1,37 +1,35 @@
-import { deliverAll, forget } from '../lib/bundle/deliver.ts'
-import { edgeBroker } from '../lib/kubeedge/mqtt.ts'
-import { checkImages, missingImages, mustBeBrought } from '../lib/runtime/missing-images.ts'
-import { runtimeOf } from '../lib/runtime/runtime.ts'
-import { type Asset, type TaskContext, task } from '../lib/task/task.ts'
+import { isOfKubeEdge } from '../lib/bundle/needed-images.ts'
+import { importMissing } from '../lib/runtime/import-missing.ts'
+import {
+  checkImages,
+  imagesForRole,
+  missingImages,
+  mustBeBrought,
+  namesAsked,
+  podNetworkImages,
+} from '../lib/runtime/missing-images.ts'
+import { type TaskContext, task } from '../lib/task/task.ts'
 
 /** A node of an isolated LAN can pull nothing: whatever it will run is in its runtime before anything asks for it. */
 export default task({
-  description: "Import the bundle's container images that this node needs",
-  checks: 'every image of the bundle that this node needs is in its runtime, each the one that the bundle holds',
+  description: "Import the bundle's container images that this node needs for the cluster",
+  checks:
+    "every image of the bundle that this node needs, but for KubeEdge's, is in its runtime, each the one that the bundle holds",
   changes:
     'imports those that are missing; an image that neither the bundle nor the node has is a failure that names it',
 
-  check: async (ctx) => checkImages(await missingImages(ctx, wantedImages(ctx))),
+  check: async (ctx) => checkImages(await look(ctx)),
 
   async run(ctx) {
-    const found = await missingImages(ctx, wantedImages(ctx))
-    const images = found.missing.map(({ image }) => image)
-    const paths = await deliverAll(ctx, images)
-    if (images.length > 0)
-      await runtimeOf(ctx).importImages(
-        ctx,
-        images.map(({ name, sha256 }) => ({ name, path: paths.get(sha256) as string })),
-      )
-    await forget(ctx, paths.values())
+    const found = await look(ctx)
+    await importMissing(ctx, found)
     mustBeBrought(found)
   },
 })
 
-function wantedImages(ctx: TaskContext): readonly Asset[] {
-  const images = ctx.assets('image')
-  const broker = edgeBroker(
-    ctx,
-    images.map(({ name }) => name),
-  )
-  return images.filter(({ name, roles }) => roles.length === 0 || roles.includes(ctx.node.role) || name === broker)
+/** The cluster waits for these: all but what comes with KubeEdge, unless the pod network runs it as well. */
+function look(ctx: TaskContext) {
+  const ofNetwork = podNetworkImages(ctx)
+  const wanted = imagesForRole(ctx).filter(({ name }) => !isOfKubeEdge(name) || ofNetwork.includes(name))
+  return missingImages(ctx, wanted, () => namesAsked(ctx))
 }

@@ -55,6 +55,10 @@ export function neededImages(topology: Topology): readonly NeededImage[] {
   ]
 }
 
+/** KubeEdge's own, the broker that its chart runs on edges, and the small one of the smoke pods: what no cluster waits for. */
+export const isOfKubeEdge = (name: string): boolean =>
+  /(?:^|\/)(?:kubeedge\/[^/:@]+|eclipse-mosquitto|busybox)[:@][^/]+$/.test(name)
+
 function kubeadmImages(version: string, { etcd, coredns }: typeof newest): readonly NeededImage[] {
   const own = (name: string, roles: readonly Role[]) => image(`registry.k8s.io/${name}`, `v${version}`, roles)
   return [

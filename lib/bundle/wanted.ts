@@ -1,6 +1,6 @@
 import type { Architecture, Node, Role, Topology } from '../topology/topology.ts'
 import type { Piece } from './manifest.ts'
-import { flannelVersion, type NeededImage, neededImages } from './needed-images.ts'
+import { flannelVersion, isOfKubeEdge, type NeededImage, neededImages } from './needed-images.ts'
 
 /** A piece that the tasks of a lab will ask the bundle for. */
 export type Wanted = {
@@ -101,6 +101,13 @@ function needsOf(node: Node, topology: Topology, images: readonly NeededImage[])
     ...(node.role === 'edge' ? [program('install-edgecore', 'keadm', kubeedge.version)] : []),
     ...images
       .filter(({ roles }) => roles.length === 0 || roles.includes(node.role))
-      .map((image) => ({ ...image, kind: 'image', task: 'load-images' }) as const),
+      .map(
+        (image) =>
+          ({
+            ...image,
+            kind: 'image',
+            task: isOfKubeEdge(image.name) ? 'load-kubeedge-images' : 'load-images',
+          }) as const,
+      ),
   ]
 }

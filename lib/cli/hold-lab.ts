@@ -59,7 +59,8 @@ export async function holdLab(
   return {
     session,
     async run(plan, { words, alike, watch, json, ...limits }) {
-      if (plan.instances.some(({ task }) => task === 'load-images')) mustHoldBroker(lab.topology, imagesIn(session))
+      if (plan.instances.some(({ task }) => task === 'load-kubeedge-images'))
+        mustHoldBroker(lab.topology, imagesIn(session))
       const run = runId(new Date())
       const events: Event[] = []
       const keep: Reporter = (event) => {

@@ -30,7 +30,7 @@ export async function stepsOfRuntime(view: EdgeView): Promise<readonly Step[]> {
       what,
       `not there: ${name.value}`,
       `the image ${name.value} is not on ${ctx.node.name}, and cannot be pulled from there`,
-      `kedge run load-images --on ${ctx.node.name}`,
+      `kedge run load-kubeedge-images --on ${ctx.node.name}`,
     )
   }
   return [

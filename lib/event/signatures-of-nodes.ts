@@ -70,7 +70,7 @@ export const signaturesOfNodes: readonly Signature[] = [
     ],
     seenIn: ['keadm', 'kubeadm', 'edgecore', 'kubelet', 'cloudcore', 'runtime', 'pod'],
     cause: 'the image {image} is not on {node}, and cannot be pulled from there',
-    cure: 'kedge run load-images --on {node}',
+    cure: 'kedge run load-kubeedge-images --on {node}',
   },
   {
     name: 'disk-full',

@@ -12,7 +12,7 @@ export async function setUpEdgeNetwork(ctx: TaskContext): Promise<void> {
   for (;;) {
     const podCidr = (await cluster.get<NodeObject>('node', ctx.node.name))?.spec?.podCIDR
     if (podCidr) return ctx.host.write(cniFile, edgeNetwork(podCidr))
-    await ctx.sleep(2)
+    await ctx.sleep(0.5)
   }
 }
 

@@ -12,17 +12,19 @@ export type MissingImages = {
   readonly absent: readonly string[]
 }
 
-/** Looks at what a node's runtime has of the bundle's images that it is to have, and of what its configuration and the pod network name. */
-export async function missingImages(ctx: TaskContext, wanted: readonly Asset[]): Promise<MissingImages> {
-  const runtime = runtimeOf(ctx)
-  const [present, sandbox] = await Promise.all([runtime.images(ctx), runtime.configuredSandbox(ctx)])
+/** Looks at what a node's runtime has of the bundle's images that it is to have, and of what else it will ask for by name. */
+export async function missingImages(
+  ctx: TaskContext,
+  wanted: readonly Asset[],
+  asked: () => Promise<readonly string[]> = async () => [],
+): Promise<MissingImages> {
+  const [present, names] = await Promise.all([runtimeOf(ctx).images(ctx), asked()])
   const missing = wanted.flatMap((image) => {
     const named = present.filter(({ name }) => name === image.name)
     return named.some((found) => isSame(found, image)) ? [] : [{ image, isOther: named.length > 0 }]
   })
-  const names = new Set([...present, ...wanted].map(({ name }) => name))
-  const asked = new Set([...(sandbox ? [sandbox] : []), ...podNetworkImages(ctx)])
-  return { missing, absent: [...asked].filter((name) => !names.has(name)) }
+  const known = new Set([...present, ...wanted].map(({ name }) => name))
+  return { missing, absent: [...new Set(names)].filter((name) => !known.has(name)) }
 }
 
 export function checkImages({ missing, absent }: MissingImages): Promise<Check> {
@@ -43,6 +45,16 @@ export function mustBeBrought({ absent }: MissingImages): void {
   })
 }
 
+/** The bundle's images for nodes of this role. */
+export const imagesForRole = ({ assets, node }: TaskContext): readonly Asset[] =>
+  assets('image').filter(({ roles }) => roles.length === 0 || roles.includes(node.role))
+
+/** What the runtime's own configuration and the pod network's manifest name. */
+export async function namesAsked(ctx: TaskContext): Promise<readonly string[]> {
+  const sandbox = await runtimeOf(ctx).configuredSandbox(ctx)
+  return [...(sandbox ? [sandbox] : []), ...podNetworkImages(ctx)]
+}
+
 /** A tag may have moved to other content, so the name alone is not enough where more can be told. */
 function isSame({ id }: RuntimeImage, image: Asset): boolean {
   const wanted = imageId(image)
@@ -50,7 +62,7 @@ function isSame({ id }: RuntimeImage, image: Asset): boolean {
 }
 
 /** What the pod network's manifest runs on cloud nodes. By its digest an image cannot be asked for: archives have none. */
-function podNetworkImages({ node, topology, assets }: TaskContext): readonly string[] {
+export function podNetworkImages({ node, topology, assets }: TaskContext): readonly string[] {
   const isUsed = topology.tasks.some(
     ({ name, removed, sh, script }) => name === 'install-network' && !removed && !sh && !script,
   )

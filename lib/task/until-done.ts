@@ -2,11 +2,15 @@ import { TaskError } from '../event/failure.ts'
 import type { Reason } from './reason.ts'
 import type { Check, TaskContext } from './task.ts'
 
-/** A look at logs costs a round trip, and what is only on its way would be taken for a failure. */
+/** A look at logs costs a round trip, and what is only on its way would be taken for a failure: the first is after some 20 s. */
+const answersBeforeLook = 20
 const answersPerLook = 10
 
+/** In seconds. What takes long is asked more seldom, since a question costs the node, or a cluster of many nodes, something too. */
+const pauseAfter = (answers: number) => Math.min(2, Math.max(0.5, answers / 10))
+
 /**
- * Asks every two seconds, says each new answer, and ends with the task's timeout at the latest; what was missing last is then
+ * Asks every half second at first and every two seconds in the end, says each new answer, and ends with the task's timeout at the latest; what was missing last is then
  * in the failure. `look` is asked now and then for what logs say: once the time is over, the node can be asked no more.
  */
 export async function untilDone(
@@ -21,10 +25,11 @@ export async function untilDone(
     if (answer.done) return
     if (answer.why !== said) ctx.say(answer.why)
     said = answer.why
-    if (look && answers % answersPerLook === 0) reason = (await look().catch(() => undefined)) ?? reason
+    if (look && answers >= answersBeforeLook && answers % answersPerLook === 0)
+      reason = (await look().catch(() => undefined)) ?? reason
     await unlessOver(
       ctx,
-      () => ctx.sleep(2),
+      () => ctx.sleep(pauseAfter(answers)),
       () => ({ said, reason }),
     )
   }

@@ -5,6 +5,7 @@ import { parse } from 'yaml'
 import { loadLab } from '../tasks/context.ts'
 import { labBundle } from '../tasks/lab-bundle.ts'
 import { temporaryFolder } from '../temporary-folders.ts'
+import { noteOfWork } from './deployment/nodes-work.ts'
 import { makePieces } from './deployment/pieces.ts'
 
 const folder = temporaryFolder()
@@ -45,4 +46,15 @@ test('the script and the playbook take the same steps, and steps.sh has them all
   expect(inPlaybook.size).toBeGreaterThan(15)
   expect(inScript).toEqual([...inPlaybook])
   for (const step of inPlaybook) expect(known).toContain(step)
+})
+
+test('the note says how busy the cores were, and what no order of the steps can beat', () => {
+  const turns = (...pairs: [number, number | undefined][]) =>
+    pairs.map(([seconds, cpuSeconds]) => ({ seconds, cpuSeconds }))
+  const kedge = ['kedge', turns([40, 60], [50, 64], [45, 62])] as const
+  const script = ['script', turns([90, 63])] as const
+  expect(noteOfWork([kedge, script, ['ansible', []]], 2)).toBe(
+    "all nodes share this machine's 2 cores: kedge 62.0 s of CPU in 45.0 s, 1.4 of 2 cores busy; script 63.0 s of CPU in 90.0 s, 0.7 of 2 cores busy; with all cores busy kedge's work alone takes 31.0 s, so no order of its steps is more than 2.9 times faster than script",
+  )
+  expect(noteOfWork([['kedge', turns([40, undefined])]], 2)).toBe('')
 })

@@ -12,7 +12,7 @@ import { inside } from '../lab/namespace.ts'
 import { known } from '../topology/known.ts'
 import { bench } from './bench.ts'
 import { debianPrograms } from './debian-programs.ts'
-import { nodesWork, noteOfWork } from './deployment/nodes-work.ts'
+import { nodesWork, noteOfWork, type Turn } from './deployment/nodes-work.ts'
 import { makePieces } from './deployment/pieces.ts'
 import { compare, type Row, skip } from './row.ts'
 
@@ -26,8 +26,7 @@ const againTurns = 2
 const folder = join(import.meta.dir, 'deployment')
 
 type Way = 'kedge' | 'script' | 'ansible'
-type Figures = Record<Way, { readonly first: number[]; readonly again: number[] }>
-type Work = Record<'first' | 'again', Record<Way, number[]>>
+type Figures = Record<Way, { readonly first: Turn[]; readonly again: Turn[] }>
 /** Another round begins only where it is likely to end in time. */
 const mostMinutes = 5
 
@@ -44,14 +43,9 @@ export async function deploymentRows(rounds: number): Promise<readonly Row[]> {
     script: { first: [], again: [] },
     ansible: { first: [], again: [] },
   }
-  const none = (): Record<Way, number[]> => ({ kedge: [], script: [], ansible: [] })
-  const work: Work = { first: none(), again: none() }
   const paths: number[] = []
   const take = async (way: Way, turn: 'first' | 'again') => {
-    const before = nodesWork()
-    figures[way][turn].push(await secondsOf(lab, commandOf(way, lab, program)))
-    const after = nodesWork()
-    if (before !== undefined && after !== undefined) work[turn][way].push(after - before)
+    figures[way][turn].push(await measured(lab, commandOf(way, lab, program)))
   }
   const stop = () => void down(lab).finally(() => process.exit(130))
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, stop)
@@ -73,21 +67,22 @@ export async function deploymentRows(rounds: number): Promise<readonly Row[]> {
     await down(lab)
   }
   const [what, again] = ['the deployment', 'the same command again']
-  const { kedge } = figures
+  const secondsOf = (way: Way, turn: 'first' | 'again') => figures[way][turn].map(({ seconds }) => seconds)
+  const noteOf = (turn: 'first' | 'again') => noteOfWork(ways.map((way) => [way, figures[way][turn]]))
   const version = ansible.isThere ? `Ansible ${ansible.version}` : 'Ansible'
   const row = (of: string, against: string, turn: 'first' | 'again', way: Way, goal?: Row['goal']) =>
     figures[way][turn].length > 0
       ? compare({
           what: of,
           against,
-          ours: kedge[turn],
-          theirs: figures[way][turn],
+          ours: secondsOf('kedge', turn),
+          theirs: secondsOf(way, turn),
           goal,
-          note: noteOfWork(work[turn]),
+          note: noteOf(turn),
         })
       : skip(of, against, ansible.isThere ? 'it did not run' : ansible.why)
   return [
-    compare({ what, against: 'its critical path', ours: kedge.first, theirs: paths, goal: goals.path }),
+    compare({ what, against: 'its critical path', ours: secondsOf('kedge', 'first'), theirs: paths, goal: goals.path }),
     row(what, 'a sequential script', 'first', 'script', goals.script),
     row(what, version, 'first', 'ansible', goals.ansible),
     row(again, 'a sequential script', 'again', 'script'),
@@ -110,14 +105,18 @@ function commandOf(way: Way, lab: Lab, program: string): readonly string[] {
 }
 
 /** Runs inside the lab's network; who fails is not faster. */
-async function secondsOf(lab: Lab, command: readonly string[]): Promise<number> {
+async function measured(lab: Lab, command: readonly string[]): Promise<Turn> {
+  const before = nodesWork()
   const began = performance.now()
-  const { exitCode, stdout, stderr } = await runInside(lab, command)
+  const { exitCode, stdout, stderr, ownWork } = await runInside(lab, command)
   const seconds = (performance.now() - began) / 1000
-  console.error(`${seconds.toFixed(1).padStart(8)} s  ${command.slice(0, 2).join(' ')}`)
+  const after = nodesWork()
+  const cpuSeconds = before === undefined || after === undefined ? undefined : after - before + ownWork
+  const busy = cpuSeconds === undefined ? '' : `${cpuSeconds.toFixed(1)} s of CPU  `
+  console.error(`${seconds.toFixed(1).padStart(8)} s  ${busy}${command.slice(0, 2).join(' ')}`)
   if (exitCode !== 0)
     throw new Error(`${command.join(' ')}: exit code ${exitCode}\n${`${stdout}${stderr}`.slice(-4000)}`)
-  return seconds
+  return { seconds, cpuSeconds }
 }
 
 async function runInside(lab: Lab, command: readonly string[]) {
@@ -128,7 +127,9 @@ async function runInside(lab: Lab, command: readonly string[]) {
     stdout: 'pipe',
     stderr: 'pipe',
   })
-  return await resultOf(child)
+  const result = await resultOf(child)
+  const { cpuTime } = child.resourceUsage() ?? {}
+  return { ...result, ownWork: Number(cpuTime?.total ?? 0) / 1e6 }
 }
 
 async function criticalPath(lab: Lab, program: string): Promise<number> {

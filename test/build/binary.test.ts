@@ -45,7 +45,7 @@ describe('the binary alone, in an empty folder with an empty environment', () =>
     expect(instances.find(({ id }) => id === 'join-edge@edge-1')?.waitsFor).toEqual([
       'disable-swap@edge-1',
       'install-edgecore@edge-1',
-      'load-images@edge-1',
+      'load-kubeedge-images@edge-1',
       'send-token@edge-1',
     ])
   })

@@ -51,7 +51,10 @@ describe('what is missing is named with who needs it', () => {
     ['base', ['master, worker, edge-1, edge-2 need it for create-vms']],
     ['pod-network', ['master needs it for install-network']],
     ['registry.k8s.io/kube-apiserver:v1.32.10', ['master needs it for load-images']],
-    ['docker.io/kubeedge/installation-package:v1.23.1', ['edge-1, edge-2 need it', 'pi needs it for load-images']],
+    [
+      'docker.io/kubeedge/installation-package:v1.23.1',
+      ['edge-1, edge-2 need it', 'pi needs it for load-kubeedge-images'],
+    ],
   ])('%s', async (name, who) => {
     const faults = await faultsOf(without(name))
     expect(faults).toHaveLength(who.length)
@@ -112,7 +115,7 @@ describe('what may differ', () => {
     const name = 'docker.io/kubeedge/cloudcore:v1.23.1'
     const other = 'docker.io/kubeedge/cloudcore:v1.22.0'
     const folder = changed(name, { name: other, content: archiveOf(other, 'amd64') })
-    expect(await faultsOf(folder)).toEqual([`missing | ${name} | amd64 | master needs it for load-images`])
+    expect(await faultsOf(folder)).toEqual([`missing | ${name} | amd64 | master needs it for load-kubeedge-images`])
   })
 })
 

@@ -59,7 +59,9 @@ test('the broker is wanted where the file asks for it, the old iptables manager 
 })
 
 test('a task that is taken out, or replaced by a script, asks for nothing', () => {
-  const names = namesOf((text) => `${text}\ntasks:\n  load-images: null\n  install-runtime: { sh: "true" }\n`)
+  const names = namesOf(
+    (text) => `${text}\ntasks:\n  load-images: null\n  load-kubeedge-images: null\n  install-runtime: { sh: "true" }\n`,
+  )
   expect(names.filter((name) => name.includes('/') || name === 'containerd')).toEqual([])
   expect(names).toContain('kubeadm')
 })

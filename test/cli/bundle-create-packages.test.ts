@@ -20,7 +20,7 @@ import { topologyFrom } from '../topology/load.ts'
  * debugfs are the real ones, behind a script that can stop any of them in the middle.
  */
 
-const lab = base.replace(/^ {2}load-images:.*$/m, '  load-images: null')
+const lab = base.replace(/^ {2}(load-images|load-kubeedge-images):.*$/gm, '  $1: null')
 const pieces = wantedPieces(topologyFrom(lab))
 const names = ['containerd', 'runc', 'containernetworking-plugins', 'iptables']
 const toolNames = ['conntrack', 'socat', 'ebtables', 'ethtool', 'ipset']

@@ -33,7 +33,7 @@ afterEach(async () => {
 })
 
 /** The reference lab, without the images, since these take a registry, and without a place for the bundle. */
-const lab = base.replace(/^ {2}load-images:.*$/m, '  load-images: null').replace(/^bundle:.*\n/m, '')
+const lab = base.replace(/^ {2}(load-images|load-kubeedge-images):.*$/gm, '  $1: null').replace(/^bundle:.*\n/m, '')
 const pieces = wantedPieces(topologyFrom(lab))
 const packages = pieces.filter(({ kind }) => kind === 'os-packages')
 const published = pieces.filter(({ kind }) => kind !== 'os-packages')

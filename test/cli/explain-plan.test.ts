@@ -160,7 +160,7 @@ describe('by the journal alone', () => {
   })
 
   test('nothing: all is to do', () => {
-    expect(planSum(explainPlan(plan.instances, knowledge({})))).toBe('40 to do, 0 done')
+    expect(planSum(explainPlan(plan.instances, knowledge({})))).toBe('44 to do, 0 done')
   })
 })
 
@@ -286,7 +286,7 @@ describe('as it is read', () => {
 
   test('without a terminal no line is broken', () => {
     expect(planText({ rows: fresh(), removed: [] })).toContain(
-      '+ create-networks     not run yet: network paper-management is not defined; network paper-cloud is not defined; network paper-edge-1 is not defined; network paper-edge-2 is not defined\n',
+      '+ create-networks       not run yet: network paper-management is not defined; network paper-cloud is not defined; network paper-edge-1 is not defined; network paper-edge-2 is not defined\n',
     )
   })
 })

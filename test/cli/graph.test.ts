@@ -45,9 +45,9 @@ describe('kedge graph', () => {
       task: 'join-worker',
       phase: 'installation',
       on: ['worker'],
-      waitsFor: ['disable-swap', 'install-kubernetes', 'load-images', 'open-ports', 'install-network'],
+      waitsFor: ['disable-swap', 'install-kubernetes', 'load-kubeedge-images', 'open-ports', 'install-network'],
     })
-    expect(instances.length).toBe(40)
+    expect(instances.length).toBe(44)
     expect(JSON.parse((await graph(['--format', 'json', 'create-vms'])).stdout).instances.length).toBe(5)
   })
 

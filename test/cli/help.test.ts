@@ -52,7 +52,7 @@ describe('kedge help', () => {
     expect(stdout).toBe(`join-edge: Join the edge to CloudCore on its own LAN, and wait until its node is Ready
 
 runs on    edge: edge-1, edge-2
-needs      disable-swap, install-edgecore, load-images, send-token
+needs      disable-swap, install-edgecore, load-kubeedge-images, send-token
 needed by  verify
 phase      installation, step 12 of 12
 timeout    10 min 00 s for an attempt, tried again 2 times where waiting can help

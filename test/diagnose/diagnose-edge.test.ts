@@ -289,14 +289,14 @@ describe('each step fails by itself, and says what to type', () => {
       { images: `${packageImage}\n` },
       `the sandbox image is there: not there: ${pauseImage}`,
       /pause:3\.10 is not on edge-1/,
-      'kedge run load-images --on edge-1',
+      'kedge run load-kubeedge-images --on edge-1',
     ],
     [
       'no installation package',
       { joined: false, images: `${pauseImage}\n` },
       `the installation package is there: not there: ${packageImage}`,
       /installation-package:v1\.23\.1 is not on edge-1/,
-      'kedge run load-images --on edge-1',
+      'kedge run load-kubeedge-images --on edge-1',
     ],
     [
       'a kubelet beside it',

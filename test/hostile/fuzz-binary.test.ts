@@ -46,7 +46,7 @@ nodes:
 kubeedge: { mqtt: bundle }
 bundle: ./bundle
 tasks:
-  load-images: { on: hypervisor, sh: 'true' }
+  load-kubeedge-images: { on: hypervisor, sh: 'true' }
 `
 
 test(`kedge run --dry-run ends as its parts say for the manifests of ${seeds.length} bundles`, async () => {
@@ -57,7 +57,7 @@ test(`kedge run --dry-run ends as its parts say for the manifests of ${seeds.len
   const seen = new Set<number>()
   for (const seed of seeds) {
     writeFileSync(join(bundle, 'manifest.json'), manifestInput(seed, bundle))
-    const words = [builtBinary(), 'run', 'load-images', '--only', '--dry-run']
+    const words = [builtBinary(), 'run', 'load-kubeedge-images', '--only', '--dry-run']
     const { exitCode, stderr } = runIn(lab, words, env)
     seen.add(exitCode)
     expect({ seed, exitCode, stderr }).toEqual({ seed, exitCode: (await judge(seed)).exitCode, stderr })

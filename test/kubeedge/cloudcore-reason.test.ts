@@ -32,7 +32,7 @@ describe('why CloudCore does not come up', () => {
     expect(await reason({ pods: [waiting('ImagePullBackOff', message)] })).toMatchObject({
       lines: [`${name} waits: ImagePullBackOff: ${message}`],
       cause: 'the image docker.io/kubeedge/cloudcore:v1.23.1 is not on master, and cannot be pulled from there',
-      cure: 'kedge run load-images --on master',
+      cure: 'kedge run load-kubeedge-images --on master',
     })
   })
   test('nobody has room for it: in the scheduler’s words', async () => {

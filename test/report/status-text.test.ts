@@ -97,7 +97,7 @@ describe('kedge status', () => {
   test('without a terminal each instance has one line, with all that is said of it', () => {
     const text = statusText({ lab: 'paper', rows: rowsOf(plan.instances, drifted) })
     expect(text).toMatch(
-      /^ {2}disable-swap {8}drifted {2}\S+Z {2}\S+ s +swap on: \/dev\/vda2 and at boot .* commented out$/m,
+      /^ {2}disable-swap {10}drifted {2}\S+Z {2}\S+ s +swap on: \/dev\/vda2 and at boot .* commented out$/m,
     )
     expect(text).toMatch(/^ {2}open-ports .*unknown .* within 20 s; cure: look whether master is on$/m)
   })

@@ -106,7 +106,7 @@ test.each([
 describe('what is waited for', () => {
   const waiting = async (look: () => Promise<undefined | { lines: string[]; cause: string; cure: string }>) => {
     const over = new AbortController()
-    const { ctx } = sceneOn('edge-1', { onSleep: (count) => void (count === 25 && over.abort()) })
+    const { ctx } = sceneOn('edge-1', { onSleep: (count) => void (count === 35 && over.abort()) })
     const bound = {
       ...ctx,
       signal: over.signal,

@@ -15,7 +15,7 @@ test('firstPending asks in order, stops at the first pending answer, and is done
   expect(await firstPending()).toEqual(done)
 })
 
-test('untilDone asks every two seconds and says each new answer once', async () => {
+test('untilDone asks soon, then more seldom up to every two seconds, and says each new answer once', async () => {
   const { ctx, said, sleeps } = sceneOn('master')
   const answers = ['starting', 'starting', 'nearly', 'starting']
   await untilDone(ctx, async () => {
@@ -23,7 +23,11 @@ test('untilDone asks every two seconds and says each new answer once', async () 
     return why ? pending(why) : done
   })
   expect(said).toEqual(['starting', 'nearly', 'starting'])
-  expect(sleeps).toEqual([2, 2, 2, 2])
+  expect(sleeps).toEqual([0.5, 0.5, 0.5, 0.5])
+  let asked = 0
+  await untilDone(ctx, async () => (asked++ < 25 ? pending('still starting') : done))
+  expect(sleeps.slice(4, 10)).toEqual([0.5, 0.5, 0.5, 0.5, 0.5, 0.6])
+  expect(sleeps.slice(-6)).toEqual([2, 2, 2, 2, 2, 2])
 })
 
 test('untilDone does not sleep where nothing is missing, and passes on what the check throws', async () => {

@@ -188,7 +188,7 @@ describe('run', () => {
     ])
     expect(changes()[0]).toContain('iptablesManager.framework=legacy')
     expect(said).toEqual(['CloudCore does not answer on 192.168.24.1:10000'])
-    expect(sleeps).toEqual([2])
+    expect(sleeps).toEqual([0.5])
   })
 
   test('with the nft image in the bundle, nft', async () => {
@@ -208,7 +208,7 @@ describe('run', () => {
     const { ctx, changes, sleeps } = cloud({ deployed: true, silent: ['192.168.24.1/10002'] })
     await initCloudcore.run(ctx)
     expect(changes()).toEqual([])
-    expect(sleeps).toEqual([2])
+    expect(sleeps).toEqual([0.5])
   })
 
   test('a LAN that came later: the new address, a new server certificate from the same CA, a restart, in this order', async () => {
@@ -247,7 +247,7 @@ describe('run', () => {
       [/get -n kubeedge events | logs deployment\/cloudcore/, ''],
     ])
     const sleep = async (seconds: number) => {
-      if (sleeps.length === 12) over.abort()
+      if (sleeps.length === 22) over.abort()
       over.signal.throwIfAborted()
       await ctx.sleep(seconds)
     }
@@ -255,7 +255,7 @@ describe('run', () => {
     expect(failure).toMatchObject({
       kind: 'timeout',
       cause: 'the image docker.io/kubeedge/cloudcore:v1.23.1 is not on master, and cannot be pulled from there',
-      cure: 'kedge run load-images --on master',
+      cure: 'kedge run load-kubeedge-images --on master',
     })
   })
 

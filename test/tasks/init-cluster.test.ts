@@ -129,7 +129,7 @@ describe('run', () => {
     )
     await initCluster.run(ctx)
     expect(changes()).toEqual(['systemctl restart kubelet'])
-    expect(sleeps).toEqual([2, 2])
+    expect(sleeps).toEqual([0.5, 0.5])
   })
 
   test('a kubeadm that fails leaves its mark, so that the next attempt may reset', async () => {

@@ -100,7 +100,7 @@ describe('run', () => {
       'ConfigMap/unrelated',
       'DaemonSet/kube-flannel-ds',
     ])
-    expect(sleeps).toEqual([2])
+    expect(sleeps).toEqual([0.5])
     expect(await installNetwork.check(ctx)).toEqual({ done: true })
   })
 

@@ -100,7 +100,7 @@ describe('run', () => {
     expect(plain(changes())).toEqual(afresh)
     expect(file('edge-1', cniFile)).toBe(network)
     expect(file('edge-1', tokenFile)).toBeUndefined()
-    expect(sleeps).toEqual([2])
+    expect(sleeps).toEqual([0.5])
     expect(await joinEdge.check(ctx)).toEqual({ done: true })
   })
 
@@ -265,7 +265,7 @@ describe('run', () => {
       [/^systemctl show edgecore /, `${unit}E0302 16:52:06.6   1 made.go:1] nobody knows this\n`],
     ])
     const sleep = async (seconds: number) => {
-      if (sleeps.length === 12) over.abort()
+      if (sleeps.length === 22) over.abort()
       over.signal.throwIfAborted()
       await ctx.sleep(seconds)
     }

@@ -113,7 +113,7 @@ describe('run', () => {
       caCertHashes: [`sha256:${'5e'.repeat(32)}`],
     })
     expect(seen[1]).toBe('600')
-    expect(sleeps).toEqual([2])
+    expect(sleeps).toEqual([0.5])
     expect(await joinWorker.check(ctx)).toEqual({ done: true })
   })
 

@@ -4,10 +4,9 @@ import { crioConfig } from '../../lib/runtime/cri-o-config.ts'
 import loadImages from '../../tasks/load-images.ts'
 import { makeBundle, sha256 } from '../bundle/make-bundle.ts'
 import { tarOf } from '../bundle/make-pieces.ts'
-import { failureOf, loadLab, sceneOn } from './context.ts'
-import { allPieces, changesOf, delivered, labPieces, noPieces, pauseImage } from './lab-bundle.ts'
+import { failureOf, sceneOn } from './context.ts'
+import { allPieces, changesOf, delivered, flannelText, labPieces, noPieces, pauseImage } from './lab-bundle.ts'
 
-const edgeImage = 'docker.io/kubeedge/installation-package:v1.23.1'
 const flannel = ['docker.io/flannel/flannel:v0.27.0', 'docker.io/flannel/flannel-cni-plugin:v1.7.1']
 /** As containerd 1.6.20 prints it; an image that the CRI knows has its id as a second name. */
 const row = (name: string, target = sha256(name)) =>
@@ -22,22 +21,22 @@ const containerd = (present: readonly string[], ...more: Rule[]): Rule[] => [
 ]
 
 test.each([
-  [
-    'master',
-    [pauseImage, 'registry.k8s.io/kube-apiserver:v1.32.10', ...flannel, 'docker.io/kubeedge/iptables-manager:v1.23.1'],
-  ],
+  ['master', [pauseImage, 'registry.k8s.io/kube-apiserver:v1.32.10', ...flannel]],
   ['worker', [pauseImage, ...flannel]],
-  ['edge-1', [pauseImage, edgeImage]],
-])('%s needs the images of its role and those of everybody, for its architecture', async (node, wanted) => {
-  const { ctx } = sceneOn(node, { rules: { [node]: containerd([]) } })
-  expect(await loadImages.check(ctx)).toEqual({ done: false, why: `not imported: ${wanted.join(', ')}` })
-  const full = sceneOn(node, { rules: { [node]: containerd([...wanted, 'docker.io/library/other:1']) } })
-  expect(await loadImages.check(full.ctx)).toEqual({ done: true })
-})
+  ['edge-1', [pauseImage]],
+])(
+  "%s needs the images of its role and those of everybody, for its architecture, but for KubeEdge's",
+  async (node, wanted) => {
+    const { ctx } = sceneOn(node, { rules: { [node]: containerd([]) } })
+    expect(await loadImages.check(ctx)).toEqual({ done: false, why: `not imported: ${wanted.join(', ')}` })
+    const full = sceneOn(node, { rules: { [node]: containerd([...wanted, 'docker.io/library/other:1']) } })
+    expect(await loadImages.check(full.ctx)).toEqual({ done: true })
+  },
+)
 
 test('a name counts whole: another tag, registry or a digest is another image', async () => {
   const near = ['registry.k8s.io/pause:3.1', 'pause:3.10', `${pauseImage}@sha256:00`, `mirror/${pauseImage}`]
-  const { ctx } = sceneOn('edge-1', { rules: { 'edge-1': containerd([...near, edgeImage]) } })
+  const { ctx } = sceneOn('edge-1', { rules: { 'edge-1': containerd(near) } })
   expect(await loadImages.check(ctx)).toEqual({ done: false, why: `not imported: ${pauseImage}` })
 })
 
@@ -45,9 +44,9 @@ test('a name counts whole: another tag, registry or a digest is another image', 
 const asks = /images ls$|config dump|^\S+ cri(?:ctl|o config)/
 
 test("each missing image is sent, imported into the CRI's namespace, and taken off the disk", async () => {
-  const present = [pauseImage]
-  const path = delivered(edgeImage)
-  const rules = containerd(present, noPieces, [/images import/, () => `${present.push(edgeImage)}`], [/^rm/, ''])
+  const present: string[] = []
+  const path = delivered(pauseImage)
+  const rules = containerd(present, noPieces, [/images import/, () => `${present.push(pauseImage)}`], [/^rm/, ''])
   const { ctx, steps } = sceneOn('edge-1', { rules: { 'edge-1': rules } })
   await loadImages.run(ctx)
   const changes = changesOf(steps).filter((step) => !asks.test(step))
@@ -56,12 +55,12 @@ test("each missing image is sent, imported into the CRI's namespace, and taken o
     expect.stringMatching(/^edge-1\$ printf '%s\\0' .* images import --platform .* linux\/amd64$/),
     `edge-1$ rm -f ${path}`,
   ])
-  expect(changes[1]).toContain(` ${path} ${edgeImage} `)
+  expect(changes[1]).toContain(` ${path} ${pauseImage} `)
   expect(await loadImages.check(ctx)).toEqual({ done: true })
 })
 
 test('a run that was cut off between sending and importing does not send again', async () => {
-  const rules = containerd([pauseImage], allPieces, [/import|^rm/, ''])
+  const rules = containerd([], allPieces, [/import|^rm/, ''])
   const { ctx, steps } = sceneOn('edge-1', { rules: { 'edge-1': rules } })
   await loadImages.run(ctx)
   expect(steps.join('\n')).not.toContain(' put ')
@@ -70,14 +69,14 @@ test('a run that was cut off between sending and importing does not send again',
 
 test('an archive that carries another name than the manifest says stays pending', async () => {
   const { ctx } = sceneOn('edge-1', {
-    rules: { 'edge-1': containerd([edgeImage], noPieces, [/images import|^rm/, '']) },
+    rules: { 'edge-1': containerd([], noPieces, [/images import|^rm/, '']) },
   })
   await loadImages.run(ctx)
   expect(await loadImages.check(ctx)).toEqual({ done: false, why: `not imported: ${pauseImage}` })
 })
 
 test('an archive that cannot be read fails, and stays for a look at it', async () => {
-  const broken = { stderr: `ctr: archive/tar: invalid tar header\ncannot import ${edgeImage}\n`, exitCode: 123 }
+  const broken = { stderr: `ctr: archive/tar: invalid tar header\ncannot import ${pauseImage}\n`, exitCode: 123 }
   const { ctx, steps } = sceneOn('edge-1', { rules: { 'edge-1': containerd([], allPieces, [/import/, broken]) } })
   expect(await failureOf(loadImages.run(ctx))).toMatch(/^command: “printf .*exit code 123$/)
   expect(steps.join('\n')).not.toContain('rm -f')
@@ -91,7 +90,7 @@ const crioConfigOf = (sandbox = pauseImage): Rule => [
 
 test('CRI-O: names as the CRI tells them, imported under the name of the manifest', async () => {
   const images = [
-    { id: 'sha256:1', repoTags: [pauseImage], repoDigests: [], size: '742092' },
+    { id: 'sha256:1', repoTags: ['registry.k8s.io/pause:3.1'], repoDigests: [], size: '742092' },
     { id: 'sha256:2', repoTags: [], repoDigests: ['docker.io/library/untagged@sha256:2'] },
   ]
   const { ctx, steps } = sceneOn('edge-2', {
@@ -100,11 +99,11 @@ test('CRI-O: names as the CRI tells them, imported under the name of the manifes
       'edge-2': [[/^crictl/, JSON.stringify({ images })], crioConfigOf(), allPieces, [/^skopeo|^rm/, '']],
     },
   })
-  expect(await loadImages.check(ctx)).toEqual({ done: false, why: `not imported: ${edgeImage}` })
+  expect(await loadImages.check(ctx)).toEqual({ done: false, why: `not imported: ${pauseImage}` })
   await loadImages.run(ctx)
-  const path = delivered(edgeImage)
+  const path = delivered(pauseImage)
   expect(changesOf(steps).filter((step) => !asks.test(step))).toEqual([
-    `edge-2$ skopeo copy --quiet docker-archive:${path} 'containers-storage:[vfs@/var/lib/containers/storage+/run/containers/storage]${edgeImage}'`,
+    `edge-2$ skopeo copy --quiet docker-archive:${path} 'containers-storage:[vfs@/var/lib/containers/storage+/run/containers/storage]${pauseImage}'`,
     `edge-2$ rm -f ${path}`,
   ])
   expect(steps[0]).toBe('edge-2$ crictl --runtime-endpoint unix:///var/run/crio/crio.sock images -o json')
@@ -113,37 +112,8 @@ test('CRI-O: names as the CRI tells them, imported under the name of the manifes
 test('CRI-O without a single image', async () => {
   for (const answer of ['{\n  "images": []\n}\n', '{}\n']) {
     const { ctx } = sceneOn('edge-2', { rules: { 'edge-2': [[/^crictl/, answer], crioConfigOf()] } })
-    expect(await loadImages.check(ctx)).toEqual({ done: false, why: `not imported: ${pauseImage}, ${edgeImage}` })
+    expect(await loadImages.check(ctx)).toEqual({ done: false, why: `not imported: ${pauseImage}` })
   }
-})
-
-describe('the MQTT broker', () => {
-  const broker = 'docker.io/library/eclipse-mosquitto:1.6.15'
-  const topology = (mqtt: string) =>
-    loadLab((text) => text.replace(/^kubeedge:.*$/m, `kubeedge: { version: 1.23.1, mqtt: ${mqtt} }`))
-  const verdict = (node: string, mqtt: string, bundle?: string) =>
-    loadImages.check(
-      sceneOn(node, {
-        topology: topology(mqtt),
-        ...(bundle ? { bundle } : {}),
-        rules: { [node]: containerd([]) },
-      }).ctx,
-    )
-  const withBroker = () => makeBundle([...labPieces, { name: broker, kind: 'image', roles: ['worker'] }])
-
-  test('comes to the edges that are to run it, whatever roles the bundle names', async () => {
-    const bundle = withBroker()
-    expect(JSON.stringify(await verdict('edge-1', 'bundle', bundle))).toContain(broker)
-    expect(JSON.stringify(await verdict('master', 'bundle', bundle))).not.toContain(broker)
-    expect(JSON.stringify(await verdict('edge-1', 'none', bundle))).not.toContain(broker)
-  })
-
-  test('is missed by name in a bundle that lacks it', async () => {
-    expect(await failureOf(verdict('edge-1', 'bundle'))).toBe(
-      `bundle: the bundle has no image ${broker}, and the file says \`mqtt: bundle\``,
-    )
-    expect(await failureOf(verdict('master', 'bundle'))).toBe('no failure')
-  })
 })
 
 describe('what stands behind a name', () => {
@@ -190,8 +160,7 @@ describe('what nobody brings', () => {
   const absent = 'docker.io/flannel/flannel-cni-plugin:v1.7.1'
   const bundle = () => makeBundle(labPieces.filter(({ name }) => name !== absent))
   const scene = (node: string, ...rules: Rule[]) => sceneOn(node, { bundle: bundle(), rules: { [node]: rules } })
-  const all = ['kubeedge/iptables-manager:v1.23.1', 'flannel/flannel:v0.27.0', 'kubeedge/installation-package:v1.23.1']
-  const present = [pauseImage, 'registry.k8s.io/kube-apiserver:v1.32.10', ...all.map((name) => `docker.io/${name}`)]
+  const present = [pauseImage, 'registry.k8s.io/kube-apiserver:v1.32.10', 'docker.io/flannel/flannel:v0.27.0']
 
   test('an image that the pod network’s manifest names', async () => {
     const { ctx } = scene('worker', ...containerd(present))
@@ -201,6 +170,17 @@ describe('what nobody brings', () => {
     const full = scene('worker', ...containerd([...present, absent]))
     expect(await loadImages.check(full.ctx)).toEqual({ done: true })
     expect(await loadImages.check(scene('edge-1', ...containerd(present)).ctx)).toEqual({ done: true })
+  })
+
+  test("an image of the pod network's is the cluster's, whatever its name", async () => {
+    const small = 'docker.io/library/busybox:1.36'
+    const manifest = flannelText.replaceAll(absent, small).replaceAll(absent.replace('docker.io/', ''), small)
+    const network = labPieces.map((piece) => (piece.name === 'pod-network' ? { ...piece, content: manifest } : piece))
+    const made = makeBundle([...network, { name: small, kind: 'image', roles: ['control-plane', 'worker'] }])
+    const why = `not imported: ${small}`
+    const rules = { worker: containerd([...present, absent]), 'edge-1': containerd(present) }
+    expect(await loadImages.check(sceneOn('worker', { bundle: made, rules }).ctx)).toEqual({ done: false, why })
+    expect(await loadImages.check(sceneOn('edge-1', { bundle: made, rules }).ctx)).toEqual({ done: true })
   })
 
   test('the sandbox image that the runtime is really configured with', async () => {

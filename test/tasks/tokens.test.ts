@@ -57,7 +57,7 @@ describe('get-token: run', () => {
     const { ctx, changes, sleeps } = master([undefined, undefined, undefined, goodToken])
     await getToken.run(ctx)
     expect(changes()).toEqual([])
-    expect(sleeps).toEqual([2, 2])
+    expect(sleeps).toEqual([0.5, 0.5])
   })
 
   test('does not throw away a good one that came between the check and the run', async () => {

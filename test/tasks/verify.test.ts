@@ -52,7 +52,7 @@ describe('on the control plane', () => {
       files: { master: cloudFiles, worker: cloudFiles },
     })
     await verify.run(ctx)
-    expect(sleeps).toEqual([2])
+    expect(sleeps).toEqual([0.5])
   })
 })
 
@@ -92,7 +92,7 @@ describe('on an edge', () => {
       onSleep: () => expect(pods).toEqual([]),
     })
     await verify.run(ctx)
-    expect(sleeps).toEqual([2])
+    expect(sleeps).toEqual([0.5])
     expect(pods).toHaveLength(1)
   })
 

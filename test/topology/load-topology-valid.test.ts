@@ -172,7 +172,7 @@ describe('tasks of a file that has both', () => {
     expect(join?.needs.map(({ task }) => task)).toEqual([
       'disable-swap',
       'install-edgecore',
-      'load-images',
+      'load-kubeedge-images',
       'send-token',
     ])
     expect(join?.place.file).toBe('/labs/valid-merge/kedge.config.yaml')

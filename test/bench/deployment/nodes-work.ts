@@ -1,6 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { containers } from '../../lab/containers/lab-file.ts'
+import { median } from '../row.ts'
+
+/** One run of one way. `cpuSeconds` are those of the nodes, of the command and of what it started here. */
+export type Turn = { readonly seconds: number; readonly cpuSeconds: number | undefined }
 
 /** Seconds of CPU that the nodes have used since they were made; undefined where this machine does not count them. */
 export function nodesWork(): number | undefined {
@@ -13,14 +17,30 @@ export function nodesWork(): number | undefined {
 }
 
 /**
- * What the nodes have to do by themselves, whoever tells them. They share the cores of this machine, so no order of the steps
- * takes less than that, divided by the cores.
+ * What there is to compute, whoever gives the orders, and how much of it was done at the same time. The nodes share the cores of
+ * this machine, so no order of the steps takes less than the work divided by the cores.
  */
-export function noteOfWork(seconds: Readonly<Record<string, readonly number[]>>): string {
-  const cores = availableParallelism()
-  const figures = Object.entries(seconds).flatMap(([way, all]) =>
-    all.length > 0 ? [`${way} ${Math.min(...all).toFixed(0)} s`] : [],
+export function noteOfWork(
+  turns: readonly (readonly [way: string, turns: readonly Turn[]])[],
+  cores = availableParallelism(),
+): string {
+  const ways = turns.flatMap(([way, all]) => {
+    const counted = all.flatMap(({ seconds, cpuSeconds }) =>
+      cpuSeconds === undefined ? [] : [{ seconds, cpuSeconds }],
+    )
+    if (counted.length === 0) return []
+    const seconds = median(counted.map((turn) => turn.seconds))
+    const cpu = median(counted.map((turn) => turn.cpuSeconds))
+    return [{ way, seconds, cpu }]
+  })
+  const [ours, ...others] = ways
+  if (!ours) return ''
+  const used = ways.map(
+    ({ way, seconds, cpu }) =>
+      `${way} ${cpu.toFixed(1)} s of CPU in ${seconds.toFixed(1)} s, ${(cpu / seconds).toFixed(1)} of ${cores} cores busy`,
   )
-  if (figures.length === 0) return ''
-  return `the nodes share ${cores} cores and are busy for so long themselves, in seconds of CPU: ${figures.join(', ')}; no order of the steps takes less than that divided by ${cores}`
+  const least = ours.cpu / cores
+  const most = others.map(({ way, seconds }) => `${(seconds / least).toFixed(1)} times faster than ${way}`)
+  const bound = `with all cores busy kedge's work alone takes ${least.toFixed(1)} s`
+  return `all nodes share this machine's ${cores} cores: ${used.join('; ')}; ${bound}${most.length > 0 ? `, so no order of its steps is more than ${most.join(', or ')}` : ''}`
 }

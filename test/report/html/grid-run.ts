@@ -5,7 +5,7 @@ import { tasks as builtIn } from '../../../tasks/index.ts'
 const start = Date.UTC(2026, 10, 22, 8, 0, 0)
 const iso = (seconds: number) => new Date(start + seconds * 1000).toISOString()
 
-/** All of kedge's 18 tasks on each of so many nodes, one after the other: more than any lab of that size has. */
+/** All of kedge's 19 tasks on each of so many nodes, one after the other: more than any lab of that size has. */
 export function gridRun(nodes: number): { readonly record: RunRecord; readonly facts: RunFacts } {
   const tasks = Object.keys(builtIn)
   const names = Array.from({ length: nodes }, (_, index) => `edge-${index + 1}`)
