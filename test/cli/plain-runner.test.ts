@@ -43,6 +43,39 @@ describe('with extends: none kedge is a plain task runner', () => {
     expect(readFileSync(join(lab, 'log'), 'utf8')).toBe('a\nb\n')
   })
 
+  test('what two checks ask in the same words is asked once, while nothing changes', () => {
+    const check = "check: 'echo x >> asked; test -e made'"
+    config(`
+  a: { on: hypervisor, sh: 'touch made', ${check} }
+  b: { on: hypervisor, needs: [a], sh: 'false', ${check} }
+`)
+    const asked = () => readFileSync(join(lab, 'asked'), 'utf8').split('\n').length - 1
+    expect(kedge('run', 'all').exitCode).toBe(0)
+    // Before and after what a does, and then what b asks.
+    expect(asked()).toBe(3)
+    expect(kedge('run', 'all').exitCode).toBe(0)
+    expect(asked()).toBe(4)
+    expect(kedge('plan').exitCode).toBe(0)
+    expect(asked()).toBe(5)
+  })
+
+  test('in a lab that stands a check need not wait for the one before it', () => {
+    // Once all is made, a's check waits until b's has been asked: half a minute, then it says no.
+    const waits =
+      'test -e made-a; for ((i = 0; i < 600; i++)); do if [ ! -e made-b ] || [ -e asked-b ]; then exit 0; fi; sleep 0.05; done; exit 1'
+    config(`
+  a: { on: hypervisor, sh: 'touch made-a', check: '${waits}' }
+  b: { on: hypervisor, needs: [a], sh: 'touch made-b', check: 'echo x >> asked-b; test -e made-b' }
+`)
+    expect(kedge('run', 'all').exitCode).toBe(0)
+    for (const words of [['run', 'all'], ['plan'], ['status']]) {
+      rmSync(join(lab, 'asked-b'))
+      const { exitCode, stdout } = kedge(...words)
+      expect([words, exitCode, stdout.includes('drifted')]).toEqual([words, 0, false])
+      expect(existsSync(join(lab, 'asked-b'))).toBeTrue()
+    }
+  })
+
   test('without VMs there is no bundle to detach, and libvirt is not asked', () => {
     config("  a: { on: hypervisor, sh: 'true' }\n")
     expect(kedge('bundle', 'detach')).toMatchObject({
