@@ -2,6 +2,7 @@ import type { Emit, EventBody, InstanceId } from '../event/event.ts'
 import type { Failure } from '../event/failure.ts'
 import { fieldsOf, type Instance, type Plan } from '../plan/plan.ts'
 import { lookAhead } from './look-ahead.ts'
+import { readySet } from './ready-set.ts'
 import { type Ending, runInstance } from './run-instance.ts'
 import type { World } from './world.ts'
 
@@ -24,8 +25,8 @@ export type Outcome = {
 }
 
 /**
- * Runs a plan: whatever has its needs met starts at once, up to `jobs`, in seeded random order. A failure holds back what
- * waits for it and nothing else. After `signal` fires nothing new starts, and what runs is ended.
+ * Runs a plan: whatever has its needs met starts at once, up to `jobs`; what holds up most goes first, among equals in seeded
+ * random order. A failure holds back what waits for it and nothing else. After `signal` fires nothing new starts, and what runs is ended.
  * Rejects only when an event cannot be recorded; everything that goes wrong in a task is in the outcome.
  */
 export async function execute(
@@ -38,10 +39,10 @@ export async function execute(
   const began = world.now()
   const dependents = new Map<InstanceId, Instance[]>()
   const waiting = new Map<InstanceId, number>()
-  const ready: Instance[] = []
+  const ready = readySet(plan.instances, () => world.random())
   for (const instance of plan.instances) {
     waiting.set(instance.id, instance.waitsFor.length)
-    if (instance.waitsFor.length === 0) ready.push(instance)
+    if (instance.waitsFor.length === 0) ready.add(instance)
     for (const id of instance.waitsFor) {
       const list = dependents.get(id)
       if (list) list.push(instance)
@@ -128,7 +129,7 @@ export async function execute(
       for (const instance of dependents.get(id) ?? []) {
         const left = (waiting.get(instance.id) ?? 0) - 1
         waiting.set(instance.id, left)
-        if (left === 0 && !heldBack.has(instance.id)) ready.push(instance)
+        if (left === 0 && !heldBack.has(instance.id)) ready.add(instance)
       }
     }
 
@@ -163,11 +164,9 @@ export async function execute(
     const isAfterPending = (instance: Instance) => instance.waitsFor.some((id) => pending.has(id) || failures.has(id))
 
     const advance = () => {
-      while (!stop.signal.aborted && ready.length > 0 && running.size < limits.jobs) {
-        const pick = Math.floor(world.random() * ready.length)
-        const instance = ready[pick] as Instance
-        ready[pick] = ready[ready.length - 1] as Instance
-        ready.pop()
+      while (!stop.signal.aborted && running.size < limits.jobs) {
+        const instance = ready.take()
+        if (!instance) break
         running.add(instance.id)
         started.add(instance.id)
         const bounds = {
