@@ -1,3 +1,4 @@
+import { nodeAlone, nodeAmongAll } from '../lib/distribution/cluster.ts'
 import { labelNode } from '../lib/distribution/node-labels.ts'
 import { applyEdgeConfig } from '../lib/kubeedge/edge-config.ts'
 import { setUpEdgeNetwork } from '../lib/kubeedge/edge-network.ts'
@@ -19,18 +20,18 @@ export default task({
   changes:
     'resets what a cut-off join left, joins with keadm, brings edgecore.yaml to what the file says, waits until the node is Ready, labels it',
   step: 12,
-  check: (ctx) => checkEdge(ctx),
+  check: (ctx) => checkEdge(ctx, nodeAmongAll(ctx)),
 
   async run(ctx) {
     const { $ } = ctx
     await mustHaveBroker(ctx)
     await mustReachCloudCore(ctx)
-    const state = await edgeState(ctx)
-    if (state.hasCertificates && state.node) {
+    const [state, node] = [await edgeState(ctx), await nodeAlone(ctx)()]
+    if (state.hasCertificates && node) {
       await $`systemctl enable --now edgecore`
     } else {
       await mustAgreeOnTime(ctx)
-      if (state.hasLeftovers || state.service === 'active' || state.node) await resetEdge(ctx, state)
+      if (state.hasLeftovers || state.service === 'active' || node) await resetEdge(ctx, state, node)
       // It may be used up, of another day, or of a CloudCore that was there before.
       await sendToken(ctx)
       await joinEdge(ctx)
@@ -41,7 +42,7 @@ export default task({
     await labelNode(ctx)
     await untilDone(
       ctx,
-      () => checkEdge(ctx),
+      () => checkEdge(ctx, nodeAlone(ctx)),
       () => unitReason(ctx.host, 'edgecore', 120),
     )
   },

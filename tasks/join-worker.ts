@@ -1,3 +1,4 @@
+import { nodeAlone, nodeAmongAll } from '../lib/distribution/cluster.ts'
 import { distributionOf } from '../lib/distribution/distribution.ts'
 import { checkLabels, labelNode } from '../lib/distribution/node-labels.ts'
 import { mustAgreeOnTime } from '../lib/task/must-agree-on-time.ts'
@@ -8,14 +9,16 @@ export default task({
   checks: 'the worker is Ready, its join came to its end, and it has its labels',
   changes: 'has a token made for this join, joins, waits until the node is Ready, labels it',
   step: 6,
-  check: (ctx) =>
-    firstPending(
-      () => distributionOf(ctx).checkWorker(ctx),
-      () => checkLabels(ctx),
-    ),
+  check(ctx) {
+    const ask = nodeAmongAll(ctx)
+    return firstPending(
+      () => distributionOf(ctx).checkWorker(ctx, ask),
+      () => checkLabels(ctx, ask),
+    )
+  },
   async run(ctx) {
     const distribution = distributionOf(ctx)
-    if (!(await distribution.checkWorker(ctx)).done) {
+    if (!(await distribution.checkWorker(ctx, nodeAlone(ctx))).done) {
       await mustAgreeOnTime(ctx)
       await distribution.joinWorker(ctx)
     }

@@ -1,3 +1,4 @@
+import { nodeAmongAll } from '../lib/distribution/cluster.ts'
 import { edgeState } from '../lib/kubeedge/edge-state.ts'
 import { tokenFile } from '../lib/kubeedge/join.ts'
 import { currentToken, sendToken } from '../lib/kubeedge/tokens.ts'
@@ -11,8 +12,8 @@ export default task({
   step: 11,
 
   async check(ctx) {
-    const { service, hasCertificates, node } = await edgeState(ctx)
-    if (service === 'active' && hasCertificates && node) return done
+    const { service, hasCertificates } = await edgeState(ctx)
+    if (service === 'active' && hasCertificates && (await nodeAmongAll(ctx)())) return done
     const { token } = await currentToken(ctx)
     return doneIf(
       (await ctx.host.read(tokenFile))?.trim() === token && token !== '',

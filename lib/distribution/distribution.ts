@@ -1,6 +1,7 @@
 import type { Check, TaskContext } from '../task/task.ts'
 import type { DistributionName, Node, Topology } from '../topology/topology.ts'
 import type { CertificateFiles } from './certificate-files.ts'
+import type { AskNode } from './cluster.ts'
 import { k3s } from './k3s.ts'
 import { kubeadm } from './kubeadm.ts'
 
@@ -16,13 +17,13 @@ export type Distribution = {
   checkInstalled(ctx: TaskContext): Promise<Check>
   install(ctx: TaskContext): Promise<void>
   /** A control plane that answers, on the control plane's node. */
-  checkCluster(ctx: TaskContext): Promise<Check>
+  checkCluster(ctx: TaskContext, ask: AskNode): Promise<Check>
   initCluster(ctx: TaskContext): Promise<void>
   /** A pod network on the cloud nodes, and nothing of the cloud's on edges. */
   checkNetwork(ctx: TaskContext): Promise<Check>
   installNetwork(ctx: TaskContext): Promise<void>
   /** This worker in the cluster. */
-  checkWorker(ctx: TaskContext): Promise<Check>
+  checkWorker(ctx: TaskContext, ask: AskNode): Promise<Check>
   joinWorker(ctx: TaskContext): Promise<void>
   /** Ends this worker's part in the cluster that kedge joined it to, on the worker alone: the cluster is not asked. */
   leaveAsWorker(ctx: TaskContext): Promise<void>

@@ -19,7 +19,8 @@ export type Workload = {
     readonly namespace?: string
     readonly annotations?: Readonly<Record<string, string>>
   }
-  readonly spec: { readonly template: { readonly spec: PodSpec } }
+  readonly spec: { readonly template: { readonly spec: PodSpec }; readonly replicas?: number }
+  readonly status?: { readonly availableReplicas?: number }
 }
 
 const edgeRole = 'node-role.kubernetes.io/edge'
@@ -82,13 +83,18 @@ function guardedAffinity(pod: PodSpec) {
   }
 }
 
+/** Every DaemonSet and Deployment of the cluster. */
+export async function workloadsOf(cluster: Cluster): Promise<readonly Workload[]> {
+  const list = await cluster.get<{ items: readonly Workload[] }>('daemonsets,deployments', '--all-namespaces')
+  return list?.items ?? []
+}
+
 /**
  * What would put a pod on an edge and was not meant to: every DaemonSet, and the cluster's own Deployments (CoreDNS would
  * go to edges as soon as it is restarted). Other Deployments are their owners' to place.
  */
 export async function unguardedWorkloads(cluster: Cluster): Promise<readonly Workload[]> {
-  const list = await cluster.get<{ items: readonly Workload[] }>('daemonsets,deployments', '--all-namespaces')
-  return (list?.items ?? []).filter(
+  return (await workloadsOf(cluster)).filter(
     (workload) =>
       (workload.kind === 'DaemonSet' || workload.metadata.namespace === 'kube-system') && !isGuarded(workload),
   )

@@ -5,7 +5,7 @@ import { type Check, doneIf, firstPending, pending, type TaskContext } from '../
 import { untilDone } from '../task/until-done.ts'
 import { type Attempt, begin, cameToItsEnd, clearHalfMade, finish, leave, marksOf } from './attempt.ts'
 import { k3sCertificates } from './certificate-files.ts'
-import { clusterOf, type NodeObject, whyNotReady } from './cluster.ts'
+import { type AskNode, clusterOf, type NodeObject, nodeAlone, whyNotReady, whyUnanswered } from './cluster.ts'
 import type { Distribution } from './distribution.ts'
 import { agentConfig, configFile, serverConfig, tokenFile } from './k3s-config.ts'
 import {
@@ -70,10 +70,10 @@ export const k3s: Distribution = {
     await ctx.$`systemctl daemon-reload`
   },
 
-  checkCluster(ctx) {
+  checkCluster(ctx, ask) {
     return firstPending(
       () => checkRunning(ctx, serverConfig(ctx.topology, ctx.node, runtimeOf(ctx))),
-      () => checkRegistered(ctx),
+      () => checkRegistered(ctx, ask),
       async () => doneIf(await cameToItsEnd(ctx, serverAttempt), "K3s' first start did not come to its end"),
     )
   },
@@ -91,7 +91,7 @@ export const k3s: Distribution = {
     await untilDone(ctx, () =>
       firstPending(
         () => checkActive(ctx),
-        () => checkRegistered(ctx),
+        () => checkRegistered(ctx, nodeAlone(ctx)),
       ),
     )
     await finish(ctx, serverAttempt)
@@ -113,10 +113,10 @@ export const k3s: Distribution = {
     await installNetwork(ctx)
   },
 
-  checkWorker(ctx) {
+  checkWorker(ctx, ask) {
     return firstPending(
       () => checkRunning(ctx, agentConfig(ctx.topology, ctx.node, runtimeOf(ctx))),
-      () => checkReady(ctx),
+      () => checkReady(ctx, ask),
       async () => doneIf(await cameToItsEnd(ctx, agentAttempt), "K3s' first start did not come to its end"),
     )
   },
@@ -132,7 +132,7 @@ export const k3s: Distribution = {
     await untilDone(ctx, () =>
       firstPending(
         () => checkActive(ctx),
-        () => checkReady(ctx),
+        () => checkReady(ctx, nodeAlone(ctx)),
       ),
     )
     await finish(ctx, agentAttempt)
@@ -146,19 +146,17 @@ export const k3s: Distribution = {
 }
 
 /** The API server answers, and knows this node in the version that the file asks for. */
-async function checkRegistered(ctx: TaskContext): Promise<Check> {
-  const { name } = ctx.node
-  const answer = await ctx.$({
-    quiet: true,
-  })`${kubectl} get node ${name} -o json --ignore-not-found --request-timeout=10s`.nothrow()
-  if (answer.exitCode !== 0)
-    return pending(`the API server does not answer: ${answer.stderr.trim().split('\n').at(-1) ?? ''}`)
-  if (answer.stdout.trim() === '') return pending(`node ${name} is not in the cluster`)
-  return checkVersion(ctx, JSON.parse(answer.stdout) as NodeObject)
+async function checkRegistered(ctx: TaskContext, ask: AskNode): Promise<Check> {
+  try {
+    const node = await ask()
+    return node ? checkVersion(ctx, node) : pending(`node ${ctx.node.name} is not in the cluster`)
+  } catch (error) {
+    return pending(whyUnanswered(ctx, error))
+  }
 }
 
-async function checkReady(ctx: TaskContext): Promise<Check> {
-  const node = await clusterOf(ctx).get<NodeObject>('node', ctx.node.name)
+async function checkReady(ctx: TaskContext, ask: AskNode): Promise<Check> {
+  const node = await ask()
   const why = whyNotReady(node, ctx.node.name)
   return why || !node ? pending(why ?? '') : checkVersion(ctx, node)
 }

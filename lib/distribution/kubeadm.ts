@@ -1,11 +1,12 @@
 import { installPrograms, missingPrograms, type Program } from '../bundle/deliver.ts'
 import { runtimeOf } from '../runtime/runtime.ts'
+import { otherFiles } from '../task/other-files.ts'
 import { withJournalOf } from '../task/reason.ts'
 import { doneIf, firstPending, pending, type TaskContext } from '../task/task.ts'
 import { untilDone } from '../task/until-done.ts'
 import { type Attempt, begin, cameToItsEnd, clearHalfMade, finish, leave, marksOf } from './attempt.ts'
 import { kubeadmCertificates } from './certificate-files.ts'
-import { clusterOf, isReportedFromHere, type NodeObject } from './cluster.ts'
+import { clusterOf, isReportedFromHere, nodeAlone, whyUnanswered } from './cluster.ts'
 import type { Distribution } from './distribution.ts'
 import { initConfig, joinConfig } from './kubeadm-config.ts'
 import { kubeletUnits } from './kubelet-units.ts'
@@ -48,9 +49,9 @@ export const kubeadm: Distribution = {
       },
       () => checkKernel(ctx),
       async () => {
-        for (const { path, content } of kubeletUnits(runtimeOf(ctx))) {
-          if ((await ctx.host.read(path)) !== content) return pending(`${path} is not what kedge writes`)
-        }
+        const units = kubeletUnits(runtimeOf(ctx)).map(({ path, content }) => [path, content])
+        const [other] = await otherFiles(ctx, Object.fromEntries(units))
+        if (other) return pending(`${other} is not what kedge writes`)
         const enabled = (await ctx.$`systemctl is-enabled kubelet`.nothrow()).stdout.trim()
         return doneIf(enabled === 'enabled', `kubelet is ${enabled || 'not a service'}`)
       },
@@ -65,10 +66,13 @@ export const kubeadm: Distribution = {
     await ctx.$`systemctl daemon-reload && systemctl enable kubelet`
   },
 
-  async checkCluster(ctx) {
+  async checkCluster(ctx, ask) {
     if ((await ctx.$`test -s ${kubeconfig}`.nothrow()).exitCode !== 0) return pending('there is no control plane')
-    const health = await ctx.$`kubectl --kubeconfig=${kubeconfig} get --raw /healthz --request-timeout=10s`.nothrow()
-    if (health.stdout.trim() !== 'ok') return pending(`the API server does not answer: ${lastLine(health.stderr)}`)
+    try {
+      await ask()
+    } catch (error) {
+      return pending(whyUnanswered(ctx, error))
+    }
     return doneIf(await cameToItsEnd(ctx, initAttempt), 'kubeadm init did not come to its end')
   },
 
@@ -85,9 +89,9 @@ export const kubeadm: Distribution = {
   checkNetwork,
   installNetwork,
 
-  checkWorker(ctx) {
+  checkWorker(ctx, ask) {
     return firstPending(
-      () => checkReady(ctx),
+      () => checkReady(ctx, ask),
       async () => doneIf(await cameToItsEnd(ctx, joinAttempt), 'kubeadm join did not come to its end'),
     )
   },
@@ -120,8 +124,6 @@ export const kubeadm: Distribution = {
   },
 }
 
-const lastLine = (text: string) => text.trim().split('\n').at(-1) ?? ''
-
 /** Also where there is no API server yet: kubeadm's pre-flight refuses what an earlier phase left (a CA file, a kubelet on its port). */
 async function reset(ctx: TaskContext, why: string): Promise<void> {
   ctx.say(`${why}: kubeadm reset`)
@@ -133,14 +135,13 @@ async function reset(ctx: TaskContext, why: string): Promise<void> {
 
 async function restartKubelet(ctx: TaskContext): Promise<void> {
   await ctx.$`systemctl restart kubelet`
-  if (ctx.node.role === 'control-plane') await untilDone(ctx, () => kubeadm.checkCluster(ctx))
+  if (ctx.node.role === 'control-plane') await untilDone(ctx, () => kubeadm.checkCluster(ctx, nodeAlone(ctx)))
 }
 
 /** What a join that was cut off has registered stays Ready for a while, and kubeadm refuses the name of such a node. */
 async function forgetNode(ctx: TaskContext): Promise<void> {
-  const cluster = clusterOf(ctx)
-  const node = await cluster.get<NodeObject>('node', ctx.node.name)
-  if (node && (await isReportedFromHere(ctx, node))) await cluster.run('delete', 'node', ctx.node.name)
+  const node = await nodeAlone(ctx)()
+  if (node && (await isReportedFromHere(ctx, node))) await clusterOf(ctx).run('delete', 'node', ctx.node.name)
 }
 
 /** A bootstrap token made for this join and good for half an hour: nothing that is stored can expire. */

@@ -1,4 +1,5 @@
-import { type Check, done, pending, type TaskContext } from '../task/task.ts'
+import { otherFiles } from '../task/other-files.ts'
+import { type Check, doneIf, pending, type TaskContext } from '../task/task.ts'
 
 const modules = ['overlay', 'br_netfilter']
 const modulesFile = '/etc/modules-load.d/kedge.conf'
@@ -15,14 +16,12 @@ const asFile = () =>
     .join('')
 
 /** The kernel modules and settings that Kubernetes' networking needs, now and after a reboot. */
-export async function checkKernel({ $, host }: TaskContext): Promise<Check> {
-  const found = (await $`sysctl -n ${Object.keys(settings)} 2>/dev/null`.nothrow()).stdout.trim().split('\n')
+export async function checkKernel(ctx: TaskContext): Promise<Check> {
+  const found = (await ctx.$`sysctl -n ${Object.keys(settings)} 2>/dev/null`.nothrow()).stdout.trim().split('\n')
   const wrong = Object.entries(settings).filter(([, value], index) => found[index] !== value)
   if (wrong.length > 0) return pending(`${wrong.map(([name]) => name).join(', ')} not set`)
-  if ((await host.read(settingsFile)) !== asFile()) return pending(`${settingsFile} is not what kedge writes`)
-  if ((await host.read(modulesFile)) !== `${modules.join('\n')}\n`)
-    return pending(`${modulesFile} is not what kedge writes`)
-  return done
+  const [other] = await otherFiles(ctx, { [settingsFile]: asFile(), [modulesFile]: `${modules.join('\n')}\n` })
+  return doneIf(!other, `${other} is not what kedge writes`)
 }
 
 export async function setUpKernel({ $, host }: TaskContext): Promise<void> {

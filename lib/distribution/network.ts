@@ -1,6 +1,6 @@
 import { type Check, doneIf, firstPending, pending, type TaskContext } from '../task/task.ts'
 import { untilDone } from '../task/until-done.ts'
-import { clusterOf, type NodeObject, whyNotReady } from './cluster.ts'
+import { type AskNode, clusterOf, nodeAlone, nodeAmongAll, whyNotReady } from './cluster.ts'
 import { checkDns, setUpDns } from './cluster-dns.ts'
 import { guardWorkloads, nameOf, unguardedWorkloads } from './edge-guard.ts'
 import { podNetworkObjects } from './pod-network.ts'
@@ -11,7 +11,7 @@ export async function checkNetwork(ctx: TaskContext): Promise<Check> {
   const unguarded = await unguardedWorkloads(cluster)
   if (unguarded.length > 0) return pending(`would land on edges: ${unguarded.map(nameOf).join(', ')}`)
   return firstPending(
-    () => checkReady(ctx),
+    () => checkReady(ctx, nodeAmongAll(ctx)),
     () => checkDns(ctx),
   )
 }
@@ -25,14 +25,13 @@ export async function installNetwork(ctx: TaskContext): Promise<void> {
 }
 
 /** Whether the cluster has this node Ready. */
-export async function checkReady(ctx: TaskContext): Promise<Check> {
-  const { name } = ctx.node
-  const why = whyNotReady(await clusterOf(ctx).get<NodeObject>('node', name), name)
+export async function checkReady({ node }: TaskContext, ask: AskNode): Promise<Check> {
+  const why = whyNotReady(await ask(), node.name)
   return doneIf(!why, why ?? '')
 }
 
 /** Waits as long as the task's timeout lets it. */
-export const untilReady = (ctx: TaskContext): Promise<void> => untilDone(ctx, () => checkReady(ctx))
+export const untilReady = (ctx: TaskContext): Promise<void> => untilDone(ctx, () => checkReady(ctx, nodeAlone(ctx)))
 
 /**
  * Takes the bridge of this node's pods away. A node that joins again gets another range of addresses, and flannel's CNI plug-in

@@ -1,6 +1,6 @@
 import { type Check, done, doneIf, type TaskContext } from '../task/task.ts'
 import { untilDone } from '../task/until-done.ts'
-import { clusterOf, type NodeObject } from './cluster.ts'
+import { type AskNode, clusterOf, type NodeObject, nodeAlone } from './cluster.ts'
 
 /** The topology's labels that the node object does not carry, as `key=value`. */
 export const missingLabels = (
@@ -11,10 +11,9 @@ export const missingLabels = (
     object?.metadata.labels?.[key] === value ? [] : [`${key}=${value}`],
   )
 
-export async function checkLabels(ctx: TaskContext): Promise<Check> {
-  const { name, labels } = ctx.node
+export async function checkLabels({ node: { name, labels } }: TaskContext, ask: AskNode): Promise<Check> {
   if (Object.keys(labels).length === 0) return done
-  const missing = missingLabels(await clusterOf(ctx).get<NodeObject>('node', name), labels)
+  const missing = missingLabels(await ask(), labels)
   return doneIf(missing.length === 0, `node ${name} lacks the labels ${missing.join(', ')}`)
 }
 
@@ -22,12 +21,11 @@ export async function checkLabels(ctx: TaskContext): Promise<Check> {
 export async function labelNode(ctx: TaskContext): Promise<void> {
   const { name, labels } = ctx.node
   if (Object.keys(labels).length === 0) return
-  const cluster = clusterOf(ctx)
   let object: NodeObject | undefined
   await untilDone(ctx, async () => {
-    object = await cluster.get<NodeObject>('node', name)
+    object = await nodeAlone(ctx)()
     return doneIf(object !== undefined, `node ${name} is not in the cluster`)
   })
   const missing = missingLabels(object, labels)
-  if (missing.length > 0) await cluster.run('label', 'node', name, '--overwrite', ...missing)
+  if (missing.length > 0) await clusterOf(ctx).run('label', 'node', name, '--overwrite', ...missing)
 }

@@ -4,7 +4,8 @@ import { changeYaml, yamlValue } from '../topology/change-yaml.ts'
 import { brokerImage, brokerName, brokerObject } from './mqtt.ts'
 import { quicPort } from './ports.ts'
 
-type Workload = {
+/** The DaemonSet of the edges' broker. */
+export type BrokerSet = {
   readonly spec?: {
     readonly template?: { readonly spec?: { readonly containers?: readonly { readonly image?: string }[] } }
   }
@@ -13,18 +14,15 @@ type Workload = {
 const quicPath = ['modules', 'cloudHub', 'quic', 'enable']
 const isQuic = (config: string) => yamlValue(config, quicPath) === true
 
-/** What the file's `mqtt` and `protocol` ask of a CloudCore that runs: they may have changed since. `config` is cloudcore.yaml. */
-export async function checkCloudConfig(
-  ctx: TaskContext,
-  cluster: Cluster,
-  namespace: string,
-  config: string,
-): Promise<Check> {
+/**
+ * What the file's `mqtt` and `protocol` ask of a CloudCore that runs: they may have changed since. `config` is cloudcore.yaml,
+ * `deployed` the image of the edges' broker.
+ */
+export function checkCloudConfig(ctx: TaskContext, config: string, deployed: string | undefined): Check {
   const { mqtt, protocol } = ctx.topology.kubeedge
   if (isQuic(config) !== (protocol === 'quic')) {
     return pending(`CloudCore has QUIC ${isQuic(config) ? 'on' : 'off'}, and the file says \`protocol: ${protocol}\``)
   }
-  const deployed = await deployedBroker(cluster, namespace)
   if (mqtt !== 'bundle') {
     return doneIf(!deployed, `the edges have an MQTT broker from KubeEdge's chart, and the file says \`mqtt: ${mqtt}\``)
   }
@@ -56,10 +54,12 @@ export async function checkQuic({ $, topology }: TaskContext): Promise<Check> {
   return doneIf(listening.stdout.trim() !== '', `CloudCore does not listen on UDP ${quicPort}`)
 }
 
-/** The image of the broker's DaemonSet; undefined where there is none. */
+/** The broker's image, as its DaemonSet names it; undefined where there is none. */
+export const imageOf = (broker: BrokerSet | undefined): string | undefined =>
+  broker && (broker.spec?.template?.spec?.containers?.[0]?.image ?? 'of no image')
+
 async function deployedBroker(cluster: Cluster, namespace: string): Promise<string | undefined> {
-  const workload = await cluster.get<Workload>('-n', namespace, 'daemonset', brokerName)
-  return workload && (workload.spec?.template?.spec?.containers?.[0]?.image ?? 'of no image')
+  return imageOf(await cluster.get<BrokerSet>('-n', namespace, 'daemonset', brokerName))
 }
 
 const imageNames = (ctx: TaskContext) => ctx.assets('image').map(({ name }) => name)

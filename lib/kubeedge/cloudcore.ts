@@ -4,10 +4,10 @@ import { type Check, doneIf, firstPending, pending, type TaskContext } from '../
 import { untilDone } from '../task/until-done.ts'
 import { advertiseAddresses } from '../topology/addresses.ts'
 import type { HubProtocol } from '../topology/topology.ts'
-import { applyBroker, checkCloudConfig, checkQuic, withProtocol } from './cloud-config.ts'
+import { applyBroker, type BrokerSet, checkCloudConfig, checkQuic, imageOf, withProtocol } from './cloud-config.ts'
 import { cloudcoreReason } from './cloudcore-reason.ts'
 import { keadmFlags } from './keadm-flags.ts'
-import { brokerImage, repositoryAndTag } from './mqtt.ts'
+import { brokerImage, brokerName, repositoryAndTag } from './mqtt.ts'
 import { certificatePort, hubPort, tunnelPort } from './ports.ts'
 import { silentPorts } from './silent-ports.ts'
 
@@ -15,16 +15,20 @@ export const namespace = 'kubeedge'
 
 type Deployment = { readonly status?: { readonly availableReplicas?: number } }
 type ConfigMap = { readonly data?: Readonly<Record<string, string>> }
+type Deployed = {
+  readonly deployment: Deployment | undefined
+  readonly config: ConfigMap | undefined
+  readonly broker: BrokerSet | undefined
+}
 
 /** CloudCore runs, advertises one address for each edge LAN, and answers on each of them. */
 export async function checkCloudCore(ctx: TaskContext): Promise<Check> {
-  const cluster = clusterOf(ctx)
-  const deployment = await cluster.get<Deployment>('-n', namespace, 'deployment', 'cloudcore')
+  const { deployment, config: map, broker } = await deployed(clusterOf(ctx))
   if (!deployment) return pending('CloudCore is not deployed')
-  const config = await cloudcoreYaml(cluster)
+  const config = yamlIn(map)
   const missing = addressesNotAdvertised(ctx, config)
   if (missing.length > 0) return pending(`CloudCore does not advertise ${missing.join(', ')}`)
-  const check = await checkCloudConfig(ctx, cluster, namespace, config)
+  const check = checkCloudConfig(ctx, config, imageOf(broker))
   if (!check.done) return check
   if (!deployment.status?.availableReplicas) return pending('CloudCore is not available')
   return firstPending(
@@ -33,10 +37,16 @@ export async function checkCloudCore(ctx: TaskContext): Promise<Check> {
   )
 }
 
-async function cloudcoreYaml(cluster: Cluster): Promise<string> {
-  const config = await cluster.get<ConfigMap>('-n', namespace, 'configmap', 'cloudcore')
-  return config?.data?.['cloudcore.yaml'] ?? ''
+/** All that the check looks at in the cluster, in one question. */
+async function deployed(cluster: Cluster): Promise<Deployed> {
+  const asked = ['deployment/cloudcore', 'configmap/cloudcore', `daemonset/${brokerName}`]
+  type Item = { readonly kind: string } & Deployment & ConfigMap & BrokerSet
+  const items = (await cluster.get<{ readonly items: readonly Item[] }>('-n', namespace, ...asked))?.items ?? []
+  const find = (wanted: string) => items.find(({ kind }) => kind === wanted)
+  return { deployment: find('Deployment'), config: find('ConfigMap'), broker: find('DaemonSet') }
 }
+
+const yamlIn = (config: ConfigMap | undefined): string => config?.data?.['cloudcore.yaml'] ?? ''
 
 function addressesNotAdvertised(ctx: TaskContext, config: string): readonly string[] {
   const advertised = new Set(config.match(/\b\d+\.\d+\.\d+\.\d+\b/g))
@@ -149,7 +159,7 @@ function brokerSets(image: string | undefined): readonly string[] {
  * so for a LAN the pair is made again; the CA stays, and with it every edge that has joined.
  */
 async function reconfigure(ctx: TaskContext, cluster: Cluster): Promise<void> {
-  const config = await cloudcoreYaml(cluster)
+  const config = yamlIn(await cluster.get<ConfigMap>('-n', namespace, 'configmap', 'cloudcore'))
   const addresses = addressesNotAdvertised(ctx, config)
   const changed = withProtocol(ctx, advertising(config, addresses))
   if (changed === config) return

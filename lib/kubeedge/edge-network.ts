@@ -1,4 +1,4 @@
-import { clusterOf, type NodeObject } from '../distribution/cluster.ts'
+import { nodeAlone } from '../distribution/cluster.ts'
 import type { TaskContext } from '../task/task.ts'
 
 export const cniFile = '/etc/cni/net.d/10-kedge.conflist'
@@ -8,9 +8,8 @@ export const cniFile = '/etc/cni/net.d/10-kedge.conflist'
  * that no two edges share one. Without any the node says "cni plugin not initialized" and runs host-network pods only.
  */
 export async function setUpEdgeNetwork(ctx: TaskContext): Promise<void> {
-  const cluster = clusterOf(ctx)
   for (;;) {
-    const podCidr = (await cluster.get<NodeObject>('node', ctx.node.name))?.spec?.podCIDR
+    const podCidr = (await nodeAlone(ctx)())?.spec?.podCIDR
     if (podCidr) return ctx.host.write(cniFile, edgeNetwork(podCidr))
     await ctx.sleep(0.5)
   }

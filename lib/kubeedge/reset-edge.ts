@@ -1,4 +1,4 @@
-import { clusterOf, isReportedFromHere, whyNotReady } from '../distribution/cluster.ts'
+import { clusterOf, isReportedFromHere, type NodeObject, whyNotReady } from '../distribution/cluster.ts'
 import { refused } from '../event/failure.ts'
 import { runtimeOf } from '../runtime/runtime.ts'
 import type { TaskContext } from '../task/task.ts'
@@ -13,11 +13,11 @@ import { certificatePort } from './ports.ts'
 
 const folders = ['/etc/kubeedge', '/var/log/kubeedge', '/var/lib/kubeedge', '/var/lib/edged', '/var/lib/kubelet']
 
-/** Takes a half-made join back, on the edge and in the cluster. */
-export async function resetEdge(ctx: TaskContext, state: EdgeState): Promise<void> {
+/** Takes a half-made join back, on the edge and in the cluster, which has `object` of it. */
+export async function resetEdge(ctx: TaskContext, state: EdgeState, object: NodeObject | undefined): Promise<void> {
   const { node } = ctx
-  const isReady = state.node !== undefined && !whyNotReady(state.node, node.name)
-  if (isReady && state.service !== 'active' && !(await isReportedFromHere(ctx, state.node))) {
+  const isReady = object !== undefined && !whyNotReady(object, node.name)
+  if (isReady && state.service !== 'active' && !(await isReportedFromHere(ctx, object))) {
     throw refused(
       `the cluster has a node ${node.name} that is Ready, and it is not this machine`,
       `give this edge another name, or take the other machine out (kubectl delete node ${node.name})`,
@@ -26,7 +26,7 @@ export async function resetEdge(ctx: TaskContext, state: EdgeState): Promise<voi
   const why = state.endedAt ? "the edge's certificate is over" : 'an earlier join did not come to its end'
   ctx.say(`${why}: starting over`)
   await clearEdge(ctx)
-  if (state.node) await clusterOf(ctx).run('delete', 'node', node.name, '--ignore-not-found')
+  if (object) await clusterOf(ctx).run('delete', 'node', node.name, '--ignore-not-found')
 }
 
 /**

@@ -1,7 +1,7 @@
 import { installPackages, missingPackages } from '../bundle/os-packages.ts'
 import { linesOf } from '../host/lines-of.ts'
+import { otherFiles } from '../task/other-files.ts'
 import { doneIf, firstPending, pending, type TaskContext } from '../task/task.ts'
-import { checkService } from './check-service.ts'
 import { checkCniFolder, setUpCniFolder } from './cni-folder.ts'
 import type { Runtime } from './runtime.ts'
 import { sandboxImage } from './sandbox-image.ts'
@@ -27,25 +27,16 @@ export const containerd: Runtime = {
     await setUpCniFolder(ctx)
   },
 
-  checkConfigured(ctx) {
+  async checkConfigured(ctx) {
+    const { service, config, plugins } = await tells(ctx)
     return firstPending(
-      () => checkService(ctx, 'containerd'),
+      () => doneIf(service === 'active', `containerd is ${service || 'not a service'}`),
       async () => {
-        const found = await ctx.host.read(configFile)
-        return doneIf(found === (await wantedConfig(ctx)), `${configFile} is not what kedge writes`)
+        const [other] = await otherFiles(ctx, { [configFile]: await wantedConfig(ctx) })
+        return doneIf(!other, `${configFile} is not what kedge writes`)
       },
-      async () => {
-        // What containerd itself makes of its files, defaults and imports included.
-        const dump = (await ctx.$`containerd config dump`).stdout
-        return doneIf(/SystemdCgroup = true/.test(dump), 'the cgroup driver is not systemd')
-      },
-      async () => {
-        const plugins = await ctx.$`ctr plugins ls`.nothrow()
-        return doneIf(
-          /^io\.containerd\.grpc\.v1\s+cri\s.*\bok\s*$/m.test(plugins.stdout),
-          'the CRI plug-in does not answer',
-        )
-      },
+      () => doneIf(/SystemdCgroup = true/.test(config), 'the cgroup driver is not systemd'),
+      () => doneIf(/^io\.containerd\.grpc\.v1\s+cri\s.*\bok\s*$/m.test(plugins), 'the CRI plug-in does not answer'),
     )
   },
 
@@ -59,7 +50,8 @@ export const containerd: Runtime = {
   },
 
   async images({ $ }) {
-    const rows = linesOf(await $`ctr -n k8s.io images ls`).map((line) => line.split(/\s+/))
+    // It asks containerd some ten times for each image, in turn: more threads than one only wait for each other.
+    const rows = linesOf(await $`GOMAXPROCS=1 ctr -n k8s.io images ls`).map((line) => line.split(/\s+/))
     // The CRI lists each image that it has looked at a second time, with the same target, by its id.
     const isId = (name: string) => name.startsWith('sha256:')
     return rows.slice(1).flatMap(([name = '', , target]) => {
@@ -69,10 +61,9 @@ export const containerd: Runtime = {
     })
   },
 
-  async configuredSandbox({ $ }) {
+  async configuredSandbox(ctx) {
     // 1.x calls it sandbox_image, 2.x sandbox, each in quotes of its own.
-    const { stdout } = await $`containerd config dump | grep -E '^ *sandbox(_image)? = '`.nothrow()
-    return /= ["'](.+)["']/.exec(stdout)?.[1]
+    return /^ *sandbox(?:_image)? = ["'](.+)["']/m.exec((await tells(ctx)).config)?.[1]
   },
 
   async importImages({ $, node }, archives) {
@@ -85,6 +76,30 @@ export const containerd: Runtime = {
 /** Importing waits for the disk most of the time: several at once share those waits. */
 const importsAtOnce = 4
 const importOne = 'ctr -n k8s.io images import --platform "$0" "$1" || { echo "cannot import $2" >&2; exit 1; }'
+
+const between = '--- kedge'
+
+type Told = {
+  /** systemd's word for its unit. */
+  readonly service: string
+  /** What containerd itself makes of its files, defaults and imports included; empty where it cannot read them. */
+  readonly config: string
+  /** A table; empty where no containerd answers. */
+  readonly plugins: string
+}
+
+/** What the checks want to know of containerd, in one command, as every one costs the node a program's start and more. */
+async function tells({ $ }: TaskContext): Promise<Told> {
+  // Where no containerd runs, ctr would try for ten seconds.
+  const { stdout } = await $`service=$(systemctl is-active containerd) || true
+echo "$service"
+echo ${between}
+containerd config dump || true
+echo ${between}
+[ "$service" != active ] || ctr plugins ls || true`
+  const [service = '', config = '', plugins = ''] = stdout.split(`${between}\n`)
+  return { service: service.trim(), config, plugins }
+}
 
 /** The configuration for the containerd that is installed: 2.x renamed the plug-ins with the file's version 3. */
 async function wantedConfig(ctx: TaskContext): Promise<string> {

@@ -1,15 +1,10 @@
-import { clusterOf, type NodeObject } from '../distribution/cluster.ts'
+import { type AskNode, clusterOf, nodeAlone, nodeAmongAll } from '../distribution/cluster.ts'
+import { smokeAnnotation } from '../distribution/node-list.ts'
 import { TaskError } from '../event/failure.ts'
 import type { TaskContext } from '../task/task.ts'
 import { answersTo, once, type Question, type Verdict, verdictOn } from './finding.ts'
 import { removeSmokePods, runSmokePod, type SmokeResult } from './smoke-pod.ts'
 
-/** On the edge's Node object: when the last smoke test passed, and on which node, boot and version. */
-const annotation = 'kedge.dev/smoke-passed'
-
-type MarkedNode = NodeObject & {
-  readonly metadata: { readonly uid?: string; readonly annotations?: Readonly<Record<string, string>> }
-}
 type SmokeTest = { readonly host: SmokeResult; readonly bridged: SmokeResult | undefined }
 
 /**
@@ -43,7 +38,7 @@ export function smokeMark(ctx: TaskContext): Question {
     node: ctx.node.name,
     claim: 'a smoke pod has passed since the edge booted',
     async ask() {
-      const { mark, wanted } = await marked(ctx)
+      const { mark, wanted } = await marked(ctx, nodeAmongAll(ctx))
       if (mark === undefined) return { holds: false, figure: 'none has' }
       const [at = '', ...stamp] = mark.split(' ')
       return { holds: stamp.join(' ') === wanted, figure: `the last one at ${at}` }
@@ -72,22 +67,25 @@ function resultOf(ended: PromiseSettledResult<SmokeResult>): SmokeResult {
 }
 
 async function leaveMark(ctx: TaskContext, hasPassed: boolean): Promise<void> {
-  const { mark, wanted } = await marked(ctx)
+  const { mark, wanted } = await marked(ctx, nodeAlone(ctx))
   if (!hasPassed && mark === undefined) return
-  const change = hasPassed ? `${annotation}=${new Date().toISOString()} ${wanted}` : `${annotation}-`
+  const change = hasPassed ? `${smokeAnnotation}=${new Date().toISOString()} ${wanted}` : `${smokeAnnotation}-`
   await clusterOf(ctx).run('annotate', 'node', ctx.node.name, '--overwrite', change)
 }
 
 /** The mark that the node carries, and what one of now would say besides its time. */
-async function marked(ctx: TaskContext): Promise<{ readonly mark: string | undefined; readonly wanted: string }> {
+async function marked(
+  ctx: TaskContext,
+  askNode: AskNode,
+): Promise<{ readonly mark: string | undefined; readonly wanted: string }> {
   const [object, boot] = await Promise.all([
-    clusterOf(ctx).get<MarkedNode>('node', ctx.node.name),
+    askNode(),
     // Asked of the edge itself: what the Node object says of it is as old as edgecore's last registration.
     ctx.$`cat /proc/sys/kernel/random/boot_id`,
   ])
   const version = object?.status?.nodeInfo?.kubeletVersion ?? '-'
   return {
-    mark: object?.metadata.annotations?.[annotation],
+    mark: object?.metadata.annotations?.[smokeAnnotation],
     wanted: `${object?.metadata.uid ?? '-'} ${boot.stdout.trim()} ${version}`,
   }
 }

@@ -1,5 +1,5 @@
 import { clusterOf, type NodeObject, whyNotReady } from '../distribution/cluster.ts'
-import { isGuarded, isMeantForEdges, nameOf, type Workload } from '../distribution/edge-guard.ts'
+import { isGuarded, isMeantForEdges, nameOf, type Workload, workloadsOf } from '../distribution/edge-guard.ts'
 import { missingLabels } from '../distribution/node-labels.ts'
 import type { TaskContext } from '../task/task.ts'
 import type { Node, Topology } from '../topology/topology.ts'
@@ -18,19 +18,14 @@ type Pod = {
     readonly containerStatuses?: readonly { readonly state?: { readonly waiting?: { readonly reason?: string } } }[]
   }
 }
-type Deployment = {
-  readonly spec?: { readonly replicas?: number }
-  readonly status?: { readonly availableReplicas?: number }
-}
 
 /** What the cluster can tell of these nodes; with the control plane among them also what concerns the cluster as a whole. */
 export function clusterQuestions(ctx: TaskContext, about: readonly Node[]): readonly Question[] {
   const cluster = clusterOf(ctx)
-  const list = async <T>(...what: readonly string[]) =>
-    (await cluster.get<{ items: readonly T[] }>(...what))?.items ?? []
-  const nodes = once(() => list<NodeObject>('nodes'))
-  const daemonSets = once(() => list<Workload>('daemonsets', '--all-namespaces'))
-  const pods = once(() => list<Pod>('pods', '--all-namespaces'))
+  const nodes = once(() => cluster.nodes())
+  const workloads = once(() => workloadsOf(cluster))
+  const daemonSets = async () => (await workloads()).filter(({ kind }) => kind === 'DaemonSet')
+  const pods = once(async () => (await cluster.get<{ items: readonly Pod[] }>('pods', '--all-namespaces'))?.items ?? [])
   const edges = new Set(ctx.topology.nodes.filter(({ role }) => role === 'edge').map(({ name }) => name))
 
   return about.flatMap((node): readonly Question[] => {
@@ -51,9 +46,7 @@ export function clusterQuestions(ctx: TaskContext, about: readonly Node[]): read
     }
     if (node.role === 'control-plane') {
       questions.push(
-        question('CoreDNS runs', async () =>
-          coreDns(await cluster.get<Deployment>('-n', 'kube-system', 'deployment', 'coredns'), await pods(), edges),
-        ),
+        question('CoreDNS runs', async () => coreDns((await workloads()).find(isCoreDns), await pods(), edges)),
         question('every DaemonSet of the cloud keeps off edges', async () => {
           const unguarded = (await daemonSets()).filter((daemonSet) => !isGuarded(daemonSet))
           const figure = unguarded.map(nameOf).join(', ') || `${(await daemonSets()).length} do`
@@ -113,11 +106,14 @@ function noStrays({ name }: Node, daemonSets: readonly Workload[], pods: readonl
   return { holds: names.length === 0, figure: names.join(', ') || 'none' }
 }
 
+const isCoreDns = ({ kind, metadata }: Workload): boolean =>
+  kind === 'Deployment' && metadata.namespace === 'kube-system' && metadata.name === 'coredns'
+
 /** A pod of its on an edge counts as available, and yet no cloud node reaches it. */
-function coreDns(deployment: Deployment | undefined, pods: readonly Pod[], edges: ReadonlySet<string>): Verdict {
+function coreDns(deployment: Workload | undefined, pods: readonly Pod[], edges: ReadonlySet<string>): Verdict {
   if (!deployment) return { holds: false, figure: 'no deployment coredns in kube-system' }
   const available = deployment.status?.availableReplicas ?? 0
-  const figure = `${available} of ${deployment.spec?.replicas ?? 1} available`
+  const figure = `${available} of ${deployment.spec.replicas ?? 1} available`
   // Kubernetes' own label, which K3s' copy carries, too.
   const own = pods.filter(({ metadata }) => metadata.labels?.['k8s-app'] === 'kube-dns')
   const astray = own.filter(({ spec }) => edges.has(spec.nodeName ?? ''))

@@ -22,7 +22,7 @@ async function proof(names: readonly string[], change: Change = {}, stop = new A
   const topology = loadLab()
   const smoke = fakeSmoke(change.smoke)
   const rules: Record<string, readonly Rule[]> = {
-    master: [...(change.master ?? []), ...smoke.rules.master, ...clusterRules(), ...machineRules],
+    master: [...(change.master ?? []), ...clusterRules(), ...smoke.rules.master, ...machineRules],
     worker: machineRules,
     'edge-1': [...(change.edge ?? []), ...smoke.rules['edge-1'], ...edgeRules],
   }
@@ -105,7 +105,7 @@ describe('the proof', () => {
         return ''
       },
     ]
-    const broken = proof(['edge-1'], { master: [[/ get nodes /, 'no JSON'], note] })
+    const broken = proof(['edge-1'], { master: [[/ get pods /, 'no JSON'], note] })
     expect(await broken.catch((error: Error) => error.name)).toBe('SyntaxError')
     expect(commands).toHaveLength(1)
   })

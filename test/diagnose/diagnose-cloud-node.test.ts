@@ -9,6 +9,7 @@ import type { Rule } from '../../lib/host/scripted.ts'
 import { type NodeAnswer, nodeJson } from '../distribution/kubectl-answers.ts'
 import { goldenIn } from '../golden-in.ts'
 import { cloudFiles, machineRules } from '../kubeedge/fake-lab.ts'
+import { containerdTells } from '../runtime/containerd-tells.ts'
 import { sceneOn } from '../tasks/context.ts'
 
 const now = Date.parse('2026-11-22T10:00:00Z')
@@ -72,7 +73,7 @@ describe('each step fails by itself, and says what to type', () => {
     ],
     [
       'a runtime that does not run',
-      { own: [['systemctl is-active containerd', { stdout: 'inactive\n', exitCode: 3 }]] },
+      { own: [containerdTells({ service: 'inactive' })] },
       'containerd runs, with systemd cgroups: containerd is inactive',
       /containerd is inactive/,
       'kedge run install-runtime set-cgroup-driver --on worker',

@@ -13,6 +13,7 @@ import { goldenIn } from '../golden-in.ts'
 import { edgeFiles, machineRules } from '../kubeedge/fake-lab.ts'
 import { makePki } from '../kubeedge/make-pki.ts'
 import { tokenAndCaJson, tokenOf } from '../kubeedge/make-token.ts'
+import { containerdTells } from '../runtime/containerd-tells.ts'
 import { loadLab, sceneOn } from '../tasks/context.ts'
 import { pauseImage } from '../tasks/lab-bundle.ts'
 
@@ -272,7 +273,7 @@ describe('each step fails by itself, and says what to type', () => {
     ],
     [
       'a runtime that does not run',
-      { edge: [['systemctl is-active containerd', { stdout: 'failed\n', exitCode: 3 }]] },
+      { edge: [containerdTells({ service: 'failed' })] },
       'containerd runs, with systemd cgroups: containerd is failed',
       /^containerd: containerd is failed$/,
       'kedge run install-runtime set-cgroup-driver --on edge-1',

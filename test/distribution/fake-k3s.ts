@@ -3,7 +3,7 @@ import type { Topology } from '../../lib/topology/topology.ts'
 import { makeBundle } from '../bundle/make-bundle.ts'
 import { loadLab, type Scene, sceneOn } from '../tasks/context.ts'
 import { asksForSums, labPieces, noPieces, notesSums, sumLine } from '../tasks/lab-bundle.ts'
-import { nodeJson } from './kubectl-answers.ts'
+import { asksForNodes, nodeJson, nodeLines } from './kubectl-answers.ts'
 
 export const configFile = '/etc/rancher/k3s/config.yaml'
 export const tokenFile = '/etc/rancher/k3s/kedge-token'
@@ -128,6 +128,7 @@ export function k3sOn(name: 'master' | 'worker', found: Found = {}): FakeK3s {
   ]
   const ofCluster: Rule[] = [
     [new RegExp(`get node ${name} `), () => node],
+    [asksForNodes, () => nodeLines(node)],
     [/get deployment coredns|deployment coredns -o json/, found.deployment ?? ['{}']],
     [/delete secret \S+ --ignore-not-found$/, ''],
     [`cat ${folder}/server/node-token`, found.tokenText ?? `${token}\n`],
@@ -149,7 +150,7 @@ export function k3sOn(name: 'master' | 'worker', found: Found = {}): FakeK3s {
     },
   })
   const looks =
-    / test |is-active|get node|deployment coredns|daemonsets|resolved|dpkg-query|sysctl -n|pieces|isNoted|if \[ -e/
+    / test |is-active|get nodes? |deployment coredns|daemonsets|resolved|dpkg-query|sysctl -n|pieces|isNoted|if \[ -e/
   return {
     ...scene,
     token,

@@ -7,7 +7,7 @@ import { makeBundle } from '../bundle/make-bundle.ts'
 import { failureOf, loadLab, sceneOn } from '../tasks/context.ts'
 import { labPieces } from '../tasks/lab-bundle.ts'
 import { begun, type Found, folder, k3sLab, k3sOn, link, manifest, version } from './fake-k3s.ts'
-import { listJson, nodeJson } from './kubectl-answers.ts'
+import { asksForNodes, listJson, nodeJson, nodeLines } from './kubectl-answers.ts'
 
 const program = '/usr/local/bin/k3s'
 const unit = k3sUnit('control-plane', { service: 'containerd' })
@@ -148,7 +148,7 @@ describe('the network of a K3s cluster', () => {
   test('with a kubeadm lab none of this is asked', async () => {
     const { ctx, steps } = sceneOn('master', {
       topology: loadLab(),
-      rules: { master: [...cluster, [/get node/, nodeJson({ name: 'master' })]] },
+      rules: { master: [...cluster, [asksForNodes, nodeLines(nodeJson({ name: 'master' }))]] },
     })
     expect(await installNetwork.check(ctx)).toEqual({ done: true })
     expect(steps.join('\n')).not.toContain('rancher')

@@ -80,7 +80,7 @@ describe('the control plane', () => {
 
   test('check: an API server that does not answer', async () => {
     const refusedConnection = { stderr: 'The connection to the server 127.0.0.1:6443 was refused\n', exitCode: 1 }
-    const { ctx } = k3sOn('master', { ...whole, rules: [[/get node master/, refusedConnection]] })
+    const { ctx } = k3sOn('master', { ...whole, rules: [[/ get nodes /, refusedConnection]] })
     expect(await initCluster.check(ctx)).toEqual({
       done: false,
       why: 'the API server does not answer: The connection to the server 127.0.0.1:6443 was refused',

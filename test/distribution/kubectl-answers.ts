@@ -18,9 +18,34 @@ export type NodeAnswer = {
   readonly machineID?: string
 }
 
-export const nodeListJson = (nodes: readonly NodeAnswer[]): string => listJson(nodes.map(nodeObject))
-
 export const nodeJson = (node: NodeAnswer): string => print(nodeObject(node))
+
+/** What `kubectl get nodes` prints of nodes, each as `nodeJson` has it, in the format that kedge asks for. */
+export const nodeLines = (...nodes: readonly string[]): string =>
+  nodes
+    .filter((text) => text !== '')
+    .map((text) => {
+      const { metadata, spec, status } = JSON.parse(text)
+      const ready = status.conditions.find(({ type }: { type: string }) => type === 'Ready')
+      const json = (value: unknown) => value && JSON.stringify(value)
+      return [
+        metadata.name,
+        metadata.uid,
+        json(metadata.labels),
+        metadata.annotations?.['kedge.dev/smoke-passed'],
+        spec.podCIDR,
+        json(spec.taints),
+        json(ready),
+        status.nodeInfo.kubeletVersion,
+        status.nodeInfo.machineID,
+        json(status.addresses),
+      ].join('\t')
+    })
+    .map((line) => `${line}\n`)
+    .join('')
+
+/** The question for all of them. */
+export const asksForNodes = /^\S*kubectl \S+ get nodes -o \S*jsonpath=/
 
 function nodeObject(node: NodeAnswer): object {
   const {

@@ -1,4 +1,5 @@
 import { expect, test } from 'bun:test'
+import { nodeAlone } from '../../lib/distribution/cluster.ts'
 import { checkLabels, labelNode } from '../../lib/distribution/node-labels.ts'
 import { sceneOn } from '../tasks/context.ts'
 import { edgeLabels, nodeJson } from './kubectl-answers.ts'
@@ -27,18 +28,21 @@ test('a node gets the labels that it lacks, as soon as it is in the cluster', as
 
 test('only what is missing is set, and nothing where all is there', async () => {
   const one = cluster({ site: 'lab-7' }, 0)
-  expect(await checkLabels(one.ctx)).toEqual({ done: false, why: 'node edge-1 lacks the labels device=camera' })
+  expect(await checkLabels(one.ctx, nodeAlone(one.ctx))).toEqual({
+    done: false,
+    why: 'node edge-1 lacks the labels device=camera',
+  })
   await labelNode(one.ctx)
   expect(labelling(one.steps)).toEqual(['node edge-1 --overwrite device=camera'])
   const all = cluster({ site: 'lab-7', device: 'camera' }, 0)
-  expect(await checkLabels(all.ctx)).toEqual({ done: true })
+  expect(await checkLabels(all.ctx, nodeAlone(all.ctx))).toEqual({ done: true })
   await labelNode(all.ctx)
   expect(labelling(all.steps)).toEqual([])
 })
 
 test('a node without labels in the file costs no question', async () => {
   const { ctx, steps } = sceneOn('master')
-  expect(await checkLabels(ctx)).toEqual({ done: true })
+  expect(await checkLabels(ctx, nodeAlone(ctx))).toEqual({ done: true })
   await labelNode(ctx)
   expect(steps).toEqual([])
 })

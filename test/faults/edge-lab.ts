@@ -1,7 +1,7 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:net'
 import { join } from 'node:path'
-import { edgeJson } from '../distribution/kubectl-answers.ts'
+import { edgeJson, nodeLines } from '../distribution/kubectl-answers.ts'
 import { edgecoreYaml } from '../tasks/fake-edge.ts'
 import { coveredMachine } from './covered-machine.ts'
 import { nodeOn, type SshLab, sshLab } from './ssh-lab.ts'
@@ -42,6 +42,7 @@ export async function edgeLab(): Promise<EdgeLab> {
     chmodSync(join(folder, 'bin', name), 0o755)
   }
   writeFileSync(file('node'), edgeJson({ labels: {} }))
+  writeFileSync(file('nodes'), nodeLines(edgeJson({ labels: {} })))
   writeFileSync(
     file('edgecore.yaml'),
     edgecoreYaml.replaceAll('192.168.24.1:', `${address}:`).replace(/ *nodeIP: .*\n/, ''),
@@ -99,6 +100,7 @@ const programs: Readonly<Record<string, string>> = {
   *" delete secret tokensecret "*) ;;
   *" rollout restart deployment cloudcore "*) cp secrets.next secrets; printf r >> restarts ;;
   *" get node edge-1 "*) if [ -e joined ]; then cat node; fi ;;
+  *" get nodes -o jsonpath="*) if [ -e joined ]; then cat nodes; fi ;;
   *" delete node edge-1 "*) rm -f joined ;;
   *) echo "unexpected: $*" >&2; exit 1 ;;
 esac

@@ -1,6 +1,15 @@
 import type { Rule } from '../../lib/host/scripted.ts'
 import { containerdConfig } from '../../lib/runtime/containerd.ts'
-import { edgeLabels, listJson, type NodeAnswer, nodeListJson } from '../distribution/kubectl-answers.ts'
+import {
+  asksForNodes,
+  edgeLabels,
+  listJson,
+  type NodeAnswer,
+  nodeJson,
+  nodeLines,
+} from '../distribution/kubectl-answers.ts'
+import { containerdTells } from '../runtime/containerd-tells.ts'
+import { sumsOf } from '../task/sums-of.ts'
 import { pauseImage } from '../tasks/lab-bundle.ts'
 
 export const edgeVersion = 'v1.32.10-kubeedge-v1.23.1'
@@ -41,10 +50,19 @@ export const podOf = (owner: string, nodeName: string, kind = 'DaemonSet') => ({
   spec: { nodeName },
 })
 
+const coreDns = (state: object) => ({
+  apiVersion: 'apps/v1',
+  kind: 'Deployment',
+  metadata: { name: 'coredns', namespace: 'kube-system' },
+  spec: {},
+  ...state,
+})
+
 export type ClusterState = {
   readonly change?: Readonly<Record<string, Partial<NodeAnswer>>>
   readonly gone?: string
-  readonly dns?: object
+  /** Of the Deployment; null where there is none. */
+  readonly dns?: object | null
   readonly sets?: readonly object[]
   readonly pods?: readonly object[]
 }
@@ -57,22 +75,21 @@ export function clusterRules(state: ClusterState = {}): readonly Rule[] {
     .filter(({ name }) => name !== gone)
     .map((node) => ({ ...node, ...change[node.name] }))
   return [
-    [/ get nodes -o json/, nodeListJson(list)],
-    [/ get -n kube-system deployment coredns /, JSON.stringify(dns)],
-    [/ get daemonsets /, listJson(sets)],
+    [asksForNodes, nodeLines(...list.map(nodeJson))],
+    [/ get daemonsets,deployments /, listJson([...sets, ...(dns ? [coreDns(dns)] : [])])],
     [/ get pods --all-namespaces /, listJson(pods)],
   ]
 }
 
+const runtimeFile: Readonly<Record<string, string>> = { '/etc/containerd/config.toml': containerdConfig(1, pauseImage) }
+
 /** A machine that is as kedge makes it. */
 export const machineRules: readonly Rule[] = [
   ['swapon --noheadings --show=NAME', ''],
-  ['systemctl is-active containerd', 'active\n'],
+  containerdTells(),
   ['containerd --version', 'containerd github.com/containerd/containerd 1.6.20~ds1 1.6.20~ds1-1+deb12u1\n'],
-  ['containerd config dump', '  SystemdCgroup = true\n'],
-  ['ctr plugins ls', 'io.containerd.grpc.v1   cri   linux/amd64   ok   \n'],
+  sumsOf((path) => runtimeFile[path]),
 ]
-const runtimeFile = { '/etc/containerd/config.toml': containerdConfig(1, pauseImage) }
 export const cloudFiles = { ...runtimeFile, '/var/lib/kubelet/config.yaml': 'kind: X\ncgroupDriver: systemd\n' }
 export const edgeFiles = runtimeFile
 

@@ -1,5 +1,5 @@
 import type { Answer, Rule } from '../../lib/host/scripted.ts'
-import { type NodeAnswer, nodeJson } from '../distribution/kubectl-answers.ts'
+import { asksForNodes, type NodeAnswer, nodeJson, nodeLines } from '../distribution/kubectl-answers.ts'
 
 type Container = { readonly image: string; readonly command: readonly string[]; readonly imagePullPolicy: string }
 export type SmokePod = {
@@ -63,6 +63,7 @@ export function fakeSmoke(script: SmokeScript = {}) {
     ],
     [/ -n default delete pods? /, ''],
     [/ get node edge-1 /, node ? nodeJson(node) : ''],
+    [asksForNodes, node ? nodeLines(nodeJson(node)) : ''],
     [
       / annotate node edge-1 --overwrite /,
       ({ command }) => {

@@ -9,6 +9,7 @@ import { contextMaker } from '../../lib/run/task-context.ts'
 import type { TaskContext } from '../../lib/task/task.ts'
 import { loadTopology } from '../../lib/topology/load-topology.ts'
 import type { Topology } from '../../lib/topology/topology.ts'
+import { sumsOf } from '../task/sums-of.ts'
 import { known } from '../topology/known.ts'
 import { labBundle } from './lab-bundle.ts'
 
@@ -37,7 +38,7 @@ export type SceneOptions = {
 export type Scene = {
   readonly ctx: TaskContext
   host(name: string): ScriptedConnection
-  /** Every command and every file written, in order over all hosts, as `host$ text`; but for the question what time it is. */
+  /** Every command and every file written, in order over all hosts, as `host$ text`; but for the questions what time it is and what files hold. */
   readonly steps: readonly string[]
   /** Each line that reached the log, commands and notes included. */
   readonly log: readonly string[]
@@ -62,8 +63,10 @@ export function sceneOn(nodeName: string, options: SceneOptions = {}): Scene {
   const said: string[] = []
   const sleeps: number[] = []
   const host = (name: string): ScriptedConnection => {
+    const sums = sumsOf((path) => host(name).files.get(path)?.content)
     const connection =
-      hosts.get(name) ?? scriptedConnection({ name, rules: [...(rules[name] ?? []), clock], files: files[name] ?? {} })
+      hosts.get(name) ??
+      scriptedConnection({ name, rules: [...(rules[name] ?? []), clock, sums], files: files[name] ?? {} })
     hosts.set(name, connection)
     return connection
   }
@@ -73,7 +76,8 @@ export function sceneOn(nodeName: string, options: SceneOptions = {}): Scene {
       host(name).bind({
         ...binding,
         onOutput(stream, line) {
-          if (stream === 'command' && line !== clock[0]) steps.push(`${name}$ ${line}`)
+          if (stream === 'command' && line !== clock[0] && !line.startsWith('sha256sum '))
+            steps.push(`${name}$ ${line}`)
           binding.onOutput(stream, line)
         },
       }),

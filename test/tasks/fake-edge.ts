@@ -1,5 +1,5 @@
 import type { Rule, ScriptedFile } from '../../lib/host/scripted.ts'
-import { edgeJson, edgeLabels, type NodeAnswer } from '../distribution/kubectl-answers.ts'
+import { asksForNodes, edgeJson, edgeLabels, type NodeAnswer, nodeLines } from '../distribution/kubectl-answers.ts'
 import { caHash, tokenAndCaJson, tokenOf } from '../kubeedge/make-token.ts'
 import { type Scene, type SceneOptions, sceneOn } from './context.ts'
 
@@ -95,18 +95,19 @@ export function fakeEdge(
     rules: {
       'edge-1': [
         ...before,
-        ['systemctl is-active edgecore', () => ({ stdout: `${service}\n`, exitCode: service === 'active' ? 0 : 3 })],
-        [/^test -s \/etc\/kubeedge\/ca\/rootCA.crt/, () => (certificates ? certificate : { exitCode: 1 })],
         ['cat /etc/machine-id', `${machineId}\n`],
         [
-          /^ls -A \/etc\/kubeedge/,
+          /^echo "service \$\(systemctl is-active edgecore\)"\nls -A \/etc\/kubeedge/,
           () =>
             [
+              `service ${service}\n`,
               leftovers ? 'ca\ncerts\nconfig\n' : '',
               edgeFiles().has(keadmTokenFile) ? 'bootstrap-edgecore.conf\n' : '',
               edgeFiles().has(tokenFile) ? `${tokenFile}\n` : '',
+              certificates ? `/etc/kubeedge/certs/server.crt\n${certificate}` : '',
             ].join(''),
         ],
+        ['ls -A /etc/kubeedge 2>/dev/null || true', () => (leftovers ? 'ca\ncerts\nconfig\n' : '')],
         [/^for target in/, ''],
         ['ip -o -4 address show', addresses],
         [/^keadm join /, join],
@@ -152,6 +153,7 @@ export function fakeEdge(
       ],
       master: [
         [/get node edge-1 /, () => (object ? edgeJson(object) : '')],
+        [asksForNodes, () => (object ? nodeLines(edgeJson(object)) : '')],
         [/get -n kubeedge secret tokensecret casecret /, tokenAndCaJson(token)],
         [
           / delete node edge-1 --ignore-not-found$/,

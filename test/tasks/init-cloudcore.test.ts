@@ -67,6 +67,12 @@ function cloud(
   let [isDeployed, hasRelease, config] = [deployed, release, cloudcoreYaml(advertised, quic)]
   let { broker } = state
   const json = (value: object) => `${JSON.stringify(value, null, 4)}\n`
+  const deployment = () => (isDeployed ? json({ kind: 'Deployment', status: { availableReplicas: replicas } }) : '')
+  const configMap = () => (isDeployed ? json({ kind: 'ConfigMap', data: { 'cloudcore.yaml': config } }) : '')
+  const daemonSet = () =>
+    broker
+      ? json({ kind: 'DaemonSet', spec: { template: { spec: { containers: [{ name: 'x', image: broker }] } } } })
+      : ''
   const scene = sceneOn('master', {
     ...(bundle ? { bundle } : {}),
     ...(state.kubeedge
@@ -75,23 +81,15 @@ function cloud(
     rules: {
       master: [
         ...more,
+        [/get -n kubeedge deployment cloudcore /, () => deployment()],
+        [/get -n kubeedge configmap cloudcore /, () => configMap()],
+        [/get -n kubeedge daemonset edge-eclipse-mosquitto /, () => daemonSet()],
         [
-          /get -n kubeedge deployment cloudcore /,
-          () => (isDeployed ? json({ kind: 'Deployment', status: { availableReplicas: replicas } }) : ''),
-        ],
-        [
-          /get -n kubeedge configmap cloudcore /,
-          () => (isDeployed ? json({ kind: 'ConfigMap', data: { 'cloudcore.yaml': config } }) : ''),
-        ],
-        [
-          /get -n kubeedge daemonset edge-eclipse-mosquitto /,
-          () =>
-            broker
-              ? json({
-                  kind: 'DaemonSet',
-                  spec: { template: { spec: { containers: [{ name: 'x', image: broker }] } } },
-                })
-              : '',
+          /get -n kubeedge deployment\/cloudcore configmap\/cloudcore daemonset\/edge-eclipse-mosquitto /,
+          () => {
+            const found = [deployment(), configMap(), daemonSet()].filter((text) => text !== '')
+            return found.length === 0 ? '' : listJson(found.map((text) => JSON.parse(text)))
+          },
         ],
         [
           / apply -f -$/,

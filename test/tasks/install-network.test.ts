@@ -2,7 +2,7 @@ import { describe, expect, test } from 'bun:test'
 import type { Workload } from '../../lib/distribution/edge-guard.ts'
 import type { Rule } from '../../lib/host/scripted.ts'
 import installNetwork from '../../tasks/install-network.ts'
-import { listJson, nodeJson } from '../distribution/kubectl-answers.ts'
+import { asksForNodes, listJson, nodeJson, nodeLines } from '../distribution/kubectl-answers.ts'
 import { failureOf, sceneOn } from './context.ts'
 
 const set = (name: string, namespace: string): Workload => ({
@@ -17,6 +17,7 @@ function cluster(more: Rule[] = []) {
   const daemonSets = new Map<string, Workload>([['kube-proxy', set('kube-proxy', 'kube-system')]])
   const applied: { kind: string; metadata: { name: string } }[] = []
   let ready: 'True' | 'False' = 'False'
+  const node = () => nodeJson({ name: 'master', ready, message: 'cni plugin not initialized' })
   const scene = sceneOn('master', {
     onSleep: () => {
       if (applied.length > 0) ready = 'True'
@@ -26,7 +27,8 @@ function cluster(more: Rule[] = []) {
         ...more,
         [/grep -Eq '\^nameserver/, ''],
         [/get daemonsets,deployments --all-namespaces /, () => listJson([...daemonSets.values()])],
-        [/get node master /, () => nodeJson({ name: 'master', ready, message: 'cni plugin not initialized' })],
+        [/get node master /, () => node()],
+        [asksForNodes, () => nodeLines(node())],
         [
           / apply -f -$/,
           ({ input }) => {

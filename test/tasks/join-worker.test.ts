@@ -2,7 +2,7 @@ import { describe, expect, test } from 'bun:test'
 import { distributionOf } from '../../lib/distribution/distribution.ts'
 import type { Rule } from '../../lib/host/scripted.ts'
 import joinWorker from '../../tasks/join-worker.ts'
-import { nodeJson } from '../distribution/kubectl-answers.ts'
+import { asksForNodes, nodeJson, nodeLines } from '../distribution/kubectl-answers.ts'
 import { failureOf, sceneOn } from './context.ts'
 
 const begun = '/var/lib/kedge/kubeadm-begun'
@@ -50,6 +50,7 @@ function worker({ paths, node = '', join, create }: World) {
       ],
       master: [
         [/get node worker/, () => object],
+        [asksForNodes, () => nodeLines(object)],
         [
           'kubectl --kubeconfig=/etc/kubernetes/admin.conf delete node worker',
           () => {
@@ -65,7 +66,7 @@ function worker({ paths, node = '', join, create }: World) {
     },
   })
   const isThere = (path: string) => there.has(path) || scene.host('worker').files.has(path)
-  const changes = () => scene.steps.filter((step) => !/\$ test|get node|machine-id/.test(step))
+  const changes = () => scene.steps.filter((step) => !/\$ test|get nodes?|machine-id/.test(step))
   return { ...scene, seen, changes, token }
 }
 

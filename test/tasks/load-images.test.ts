@@ -4,6 +4,7 @@ import { crioConfig } from '../../lib/runtime/cri-o-config.ts'
 import loadImages from '../../tasks/load-images.ts'
 import { makeBundle, sha256 } from '../bundle/make-bundle.ts'
 import { tarOf } from '../bundle/make-pieces.ts'
+import { containerdTells } from '../runtime/containerd-tells.ts'
 import { failureOf, sceneOn } from './context.ts'
 import { allPieces, changesOf, delivered, flannelText, labPieces, noPieces, pauseImage } from './lab-bundle.ts'
 
@@ -13,9 +14,9 @@ const row = (name: string, target = sha256(name)) =>
   `${name} application/vnd.docker.distribution.manifest.v2+json sha256:${target} 670.8 KiB linux/amd64 io.cri-containerd.image=managed \n`
 const table = (images: readonly string[]) =>
   `REF TYPE DIGEST SIZE PLATFORMS LABELS\n${images.map((image) => row(image)).join('')}`
-const dump = (sandbox = pauseImage): Rule => [/^containerd config dump/, `    sandbox_image = "${sandbox}"\n`]
+const dump = (sandbox = pauseImage) => containerdTells({ config: `    sandbox_image = "${sandbox}"\n` })
 const containerd = (present: readonly string[], ...more: Rule[]): Rule[] => [
-  ['ctr -n k8s.io images ls', () => table(present)],
+  ['GOMAXPROCS=1 ctr -n k8s.io images ls', () => table(present)],
   ...more,
   dump(),
 ]
@@ -125,7 +126,10 @@ describe('what stands behind a name', () => {
   const known = (id: string) => table([]) + row(pause, sha256('target')) + row(`sha256:${id}`, sha256('target'))
   const onContainerd = (answer: string, made = bundle()) =>
     loadImages.check(
-      sceneOn('edge-1', { bundle: made, rules: { 'edge-1': [['ctr -n k8s.io images ls', answer], dump(pause)] } }).ctx,
+      sceneOn('edge-1', {
+        bundle: made,
+        rules: { 'edge-1': [['GOMAXPROCS=1 ctr -n k8s.io images ls', answer], dump(pause)] },
+      }).ctx,
     )
   const onCrio = (id: string) =>
     loadImages.check(
@@ -187,7 +191,7 @@ describe('what nobody brings', () => {
     const why = 'neither there nor in the bundle: registry.k8s.io/pause:3.6'
     const rules = [dump('registry.k8s.io/pause:3.6'), ...containerd(present)]
     expect(await loadImages.check(scene('edge-1', ...rules).ctx)).toEqual({ done: false, why })
-    const v2: Rule = [/^containerd config dump/, "      sandbox = 'registry.k8s.io/pause:3.6'\n"]
+    const v2 = containerdTells({ config: "      sandbox = 'registry.k8s.io/pause:3.6'\n" })
     expect(await loadImages.check(scene('edge-1', v2, ...containerd(present)).ctx)).toEqual({ done: false, why })
     const { ctx } = scene(
       'edge-2',

@@ -3,6 +3,7 @@ import type { Rule } from '../../lib/host/scripted.ts'
 import loadImages from '../../tasks/load-images.ts'
 import loadKubeedgeImages from '../../tasks/load-kubeedge-images.ts'
 import { makeBundle, sha256 } from '../bundle/make-bundle.ts'
+import { containerdTells } from '../runtime/containerd-tells.ts'
 import { failureOf, loadLab, sceneOn } from './context.ts'
 import { changesOf, delivered, labPieces, noPieces, pauseImage } from './lab-bundle.ts'
 
@@ -11,9 +12,9 @@ const flannel = ['docker.io/flannel/flannel:v0.27.0', 'docker.io/flannel/flannel
 const table = (images: readonly string[]) =>
   `REF TYPE DIGEST SIZE PLATFORMS LABELS\n${images.map((image) => `${image} type sha256:${sha256(image)} 1 MiB linux/amd64 -\n`).join('')}`
 const containerd = (present: readonly string[], ...more: Rule[]): Rule[] => [
-  ['ctr -n k8s.io images ls', () => table(present)],
+  ['GOMAXPROCS=1 ctr -n k8s.io images ls', () => table(present)],
   ...more,
-  [/^containerd config dump/, `    sandbox_image = "${pauseImage}"\n`],
+  containerdTells({ config: `    sandbox_image = "${pauseImage}"\n` }),
 ]
 
 test.each([
@@ -23,7 +24,7 @@ test.each([
 ])("%s needs KubeEdge's images of its role", async (node, why) => {
   const { ctx, steps } = sceneOn(node, { rules: { [node]: containerd([]) } })
   expect(await loadKubeedgeImages.check(ctx)).toEqual(why ? { done: false, why } : { done: true })
-  expect(steps).toEqual([`${node}$ ctr -n k8s.io images ls`])
+  expect(steps).toEqual([`${node}$ GOMAXPROCS=1 ctr -n k8s.io images ls`])
 })
 
 test('each missing image is sent, imported, and taken off the disk', async () => {

@@ -3,6 +3,7 @@ import type { Rule } from '../../lib/host/scripted.ts'
 import { containerdConfig } from '../../lib/runtime/containerd.ts'
 import { crioConfig, registriesConfig } from '../../lib/runtime/cri-o-config.ts'
 import setCgroupDriver from '../../tasks/set-cgroup-driver.ts'
+import { containerdTells } from '../runtime/containerd-tells.ts'
 import { failureOf, sceneOn } from './context.ts'
 import { pauseImage } from './lab-bundle.ts'
 
@@ -26,10 +27,12 @@ const plugins2 = (status: string) =>
 type Answers = { active?: string; version?: string; dump?: string; plugins?: string; file?: string }
 function verdict({ active = 'active', version = debian, file = containerdConfig(1, pauseImage), ...answers }: Answers) {
   const rules: Rule[] = [
-    ['systemctl is-active containerd', { stdout: `${active}\n`, exitCode: active === 'active' ? 0 : 3 }],
+    containerdTells({
+      service: active,
+      config: answers.dump ?? dump('SystemdCgroup = true'),
+      plugins: answers.plugins ?? plugins('ok'),
+    }),
     ['containerd --version', version],
-    ['containerd config dump', answers.dump ?? dump('SystemdCgroup = true')],
-    ['ctr plugins ls', answers.plugins ?? plugins('ok')],
   ]
   const { ctx } = sceneOn('edge-1', {
     rules: { 'edge-1': rules },

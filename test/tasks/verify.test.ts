@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import verify from '../../tasks/verify.ts'
-import { type NodeAnswer, nodeListJson } from '../distribution/kubectl-answers.ts'
+import { asksForNodes, type NodeAnswer, nodeJson, nodeLines } from '../distribution/kubectl-answers.ts'
 import { cloudFiles, clusterRules, edgeFiles, edgeRules, machineRules, nodes } from '../kubeedge/fake-lab.ts'
 import { boot, edgeNode, fakeSmoke, type SmokeScript } from '../kubeedge/fake-smoke.ts'
 import { failureOf, sceneOn } from './context.ts'
@@ -41,8 +41,11 @@ describe('on the control plane', () => {
       rules: {
         master: [
           [
-            / get nodes -o json/,
-            [nodeListJson([...Object.values(nodes), settling].toReversed()), nodeListJson(Object.values(nodes))],
+            asksForNodes,
+            [
+              nodeLines(...[...Object.values(nodes), settling].toReversed().map(nodeJson)),
+              nodeLines(...Object.values(nodes).map(nodeJson)),
+            ],
           ],
           ...clusterRules(),
           ...machineRules,

@@ -37,7 +37,7 @@ test('a whole lab: each claim is a line with its figure, and each list is asked 
     'ok pi has the role edge: edge, agent',
     'ok pi no DaemonSet pod of the cloud is here: none',
   ])
-  expect(steps).toHaveLength(4)
+  expect(steps).toHaveLength(3)
 })
 
 test('K3s’ versions carry its own release', async () => {
@@ -132,7 +132,7 @@ describe('fails, and is named:', () => {
 })
 
 test('a cluster without the deployment says so', async () => {
-  const { ctx } = sceneOn('master', { rules: { master: [[/ coredns /, ''], ...clusterRules()] } })
+  const { ctx } = sceneOn('master', { rules: { master: clusterRules({ dns: null }) } })
   expect(await answersTo(clusterQuestions(ctx, loadLab().nodes))).toContainEqual({
     node: 'master',
     claim: 'CoreDNS runs',

@@ -5,6 +5,7 @@ import { answersTo } from '../../lib/verify/finding.ts'
 import { mqttAnswers, nodeQuestions } from '../../lib/verify/verify-node.ts'
 import { cloudFiles, edgeFiles, edgeRules, machineRules } from '../kubeedge/fake-lab.ts'
 import { hostOf } from '../machine/scripted-context.ts'
+import { containerdTells } from '../runtime/containerd-tells.ts'
 import { loadLab, sceneOn } from '../tasks/context.ts'
 
 const withMqtt = loadLab((text) => text.replace('kubeedge: { ', 'kubeedge: { mqtt: bundle, '))
@@ -49,13 +50,13 @@ describe('a cloud node', () => {
     ],
     [
       'a runtime on cgroupfs',
-      [['containerd config dump', 'SystemdCgroup = false\n']],
+      [containerdTells({ config: 'SystemdCgroup = false\n' })],
       {},
       'kubelet and containerd use systemd cgroups: kubelet systemd, containerd: the cgroup driver is not systemd',
     ],
     [
       'a runtime that does not run',
-      [['systemctl is-active containerd', { stdout: 'failed\n', exitCode: 3 }]],
+      [containerdTells({ service: 'failed' })],
       {},
       'kubelet and containerd use systemd cgroups: kubelet systemd, containerd: containerd is failed',
     ],
