@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
+import { whyNotReady } from '../../lib/distribution/cluster.ts'
+import { nodeListFormat, readNodeList } from '../../lib/distribution/node-list.ts'
 import { type FakeCluster, fakeCluster, must, until } from './cluster.ts'
 import { joinConfiguration } from './configurations.ts'
 import type { FakeNode } from './fake-node.ts'
@@ -48,6 +50,15 @@ test('get --raw, --ignore-not-found, jsonpath and names', async () => {
   expect((await cluster.kubectl('get', 'node', 'nobody', '-o', 'json', '--ignore-not-found')).stdout).toBe('')
   const path = '{range .items[*]}{.metadata.name}={.status.conditions[?(@.type=="Ready")].status}{"\\n"}{end}'
   expect((await cluster.kubectl('get', 'nodes', '-o', `jsonpath=${path}`)).stdout).toBe('master=True\n')
+  const [listed, ...others] = readNodeList((await cluster.kubectl('get', 'nodes', '-o', nodeListFormat)).stdout)
+  const { metadata, spec, status } = JSON.parse((await cluster.kubectl('get', 'node', 'master', '-o', 'json')).stdout)
+  expect(others).toEqual([])
+  expect(listed).toMatchObject({
+    metadata: { name: 'master', uid: metadata.uid, labels: metadata.labels },
+    spec: { podCIDR: spec.podCIDR },
+    status: { addresses: status.addresses, nodeInfo: { kubeletVersion: status.nodeInfo.kubeletVersion } },
+  })
+  expect(whyNotReady(listed, 'master')).toBeUndefined()
   expect((await cluster.kubectl('get', 'ns', 'default', '-o', 'name')).stdout).toBe('namespace/default\n')
 })
 

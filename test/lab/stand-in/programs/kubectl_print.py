@@ -131,7 +131,7 @@ def json_path(item, template):
         if expression.startswith(('"', "'")):
             out += expression[1:-1].encode().decode('unicode_escape')
         elif expression:
-            out += ' '.join(value if isinstance(value, str) else json.dumps(value) for value in _walk([item], expression))
+            out += ' '.join(value if isinstance(value, str) else json.dumps(value, separators=(',', ':')) for value in _walk([item], expression))
     return out
 
 
