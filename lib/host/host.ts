@@ -12,7 +12,7 @@ export type { Shell }
 export type Host = {
   /** The node's name, or `hypervisor`. */
   readonly name: string
-  /** zx's own `$`: commands run on this host through bash with pipefail, as root on nodes. */
+  /** zx's own `$`: commands run on this host as bash with pipefail runs them, as root on nodes. */
   readonly $: Shell
   /** The whole file as text, or undefined where there is none. */
   read(path: string): Promise<string | undefined>

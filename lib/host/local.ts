@@ -9,6 +9,7 @@ import type { Connection } from './host.ts'
 import { createLocalFiles } from './local-files.ts'
 import { trackRunning } from './running.ts'
 import { type Staged, stage } from './script-input.ts'
+import { shCommand } from './sh-command.ts'
 import { type Command, createShell } from './shell.ts'
 
 /** This machine's own shell, as the user that runs kedge. */
@@ -26,11 +27,13 @@ export function localConnection(name = 'hypervisor'): Connection {
 
 function spawnLocal(command: Command): Child {
   const stdin = new PassThrough()
-  const staged = stage(command, localPrefix)
+  const env = { ...inheritedEnvironment(), ...command.env }
+  const ofSh = shCommand(command.script, { cwd: command.cwd, env })
+  const staged = stage(ofSh === undefined ? command : { ...command, script: ofSh }, localPrefix)
   let started: ChildProcess | undefined
   let failure: unknown = command.signals.find((signal) => signal?.aborted)?.reason
   try {
-    if (!failure) started = startBash(command, staged)
+    if (!failure) started = startShell({ words: ofSh === undefined ? bash : sh, staged, cwd: command.cwd, env })
   } catch (error) {
     failure = error
   }
@@ -47,14 +50,24 @@ function spawnLocal(command: Command): Child {
   return control.child
 }
 
-function startBash(command: Command, staged: Staged): ChildProcess {
+const bash = ['bash', '--noprofile', '--norc', '-c'] as const
+const sh = ['/bin/sh', '-c'] as const
+
+type ShellStart = {
+  readonly words: readonly [string, ...string[]]
+  readonly staged: Staged
+  readonly cwd: string | undefined
+  readonly env: Readonly<Record<string, string | undefined>>
+}
+
+function startShell({ words: [program, ...options], staged, cwd, env }: ShellStart): ChildProcess {
   guardHere()
-  return spawnProcess('bash', ['--noprofile', '--norc', '-c', staged.script, ...localArguments], {
+  return spawnProcess(program, [...options, staged.script, ...localArguments], {
     // A session of its own, so that one signal reaches everything that the command starts.
     detached: true,
     stdio: 'pipe',
-    env: { ...inheritedEnvironment(), ...command.env },
-    ...(command.cwd === undefined ? {} : { cwd: command.cwd }),
+    env,
+    ...(cwd === undefined ? {} : { cwd }),
   })
 }
 

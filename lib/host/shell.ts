@@ -29,6 +29,9 @@ export type Spawn = (command: Command) => Child
 /** What a host's `$` stands on, for who runs scripts that are made elsewhere: in the process of an own task. */
 export type Ground = { readonly spawn: Spawn; readonly binding: HostBinding }
 
+/** What every script begins with unless a call says otherwise. */
+export const strictly = 'set -euo pipefail;'
+
 const grounds = new WeakMap<object, Ground>()
 
 /** Throws TypeError for a `$` that was made from another. */
@@ -69,7 +72,7 @@ export function createShell(host: string, start: Spawn, binding: HostBinding): S
   }
 
   const run = (pieces: TemplateStringsArray, args: readonly unknown[], options: ShellOptions): ProcessPromise => {
-    const { env, input, prefix = 'set -euo pipefail;', postfix = '', ...rest } = options
+    const { env, input, prefix = strictly, postfix = '', ...rest } = options
     const secrets = new Set<Secret>()
     const store = createOutputStore()
     const taps = new Set<(chunk: Buffer) => void>()
