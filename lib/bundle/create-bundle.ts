@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { Host } from '../host/host.ts'
+import { runInTurns } from '../host/turns.ts'
 import type { Checksum } from './checksum.ts'
 import { piecesBefore } from './find-pieces.ts'
 import { writeBundleFolder } from './finish-bundle.ts'
@@ -11,7 +12,6 @@ import type { Shelf } from './on-disk.ts'
 import { type PlannedPiece, planBundle } from './plan-bundle.ts'
 import type { Progress } from './progress.ts'
 import type { Mirrors } from './sources.ts'
-import { takeTurns } from './take-turns.ts'
 import type { Wanted } from './wanted.ts'
 import type { Web } from './web.ts'
 import { openWorkFolder } from './work-folder.ts'
@@ -85,7 +85,7 @@ function gatheringOf(creation: Creation): Gathering {
     work: openWorkFolder(folder, isFolder ? output : undefined),
     puller: { $: host.$, web, registries, signal, ...(caFolder ? { caFolder } : {}) },
     before: piecesBefore(output),
-    turn: takeTurns(creation.jobs),
+    turn: runInTurns(creation.jobs),
   }
 }
 

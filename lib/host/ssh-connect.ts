@@ -5,13 +5,13 @@ import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
 import ssh2, { type AuthenticationType, type Client, type ConnectConfig, type ServerHostKeyAlgorithm } from 'ssh2'
 import { TaskError } from '../event/failure.ts'
-import { takeTurn } from './connect-turns.ts'
+import { takeConnectTurn } from './connect-turns.ts'
 import { gatherWrites } from './gather-writes.ts'
 import { addressOf, type SshOptions, type SshTarget } from './ssh-target.ts'
 
 /** Opens and logs in; `through` is a stream that a jump host has opened. Throws TaskError: unreachable, or untrusted for host keys. */
 export async function connectSsh(target: SshTarget, options: SshOptions, through?: Duplex): Promise<Client> {
-  const leave = await takeTurn(`${target.host}:${target.port}`)
+  const leave = await takeConnectTurn(`${target.host}:${target.port}`)
   try {
     return await connect(target, options, through)
   } finally {

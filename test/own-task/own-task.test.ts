@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { createTurns, type TakeTurn } from '../../lib/host/turns.ts'
 import { describeOwnTask, ownTask } from '../../lib/own-task/own-task.ts'
-import { processTurns, type TakeTurn } from '../../lib/own-task/process-turns.ts'
 import { type OwnTaskText, readOwnTask } from '../../lib/own-task/read-own-task.ts'
 import type { Attempt } from '../../lib/task/task.ts'
 import { builtBinary } from '../build/binary.ts'
@@ -181,7 +181,7 @@ test('check and run of an attempt are in one process, the next attempt is in ano
 })
 
 test('so many processes live at once and no more; the next one begins when an attempt has ended', async () => {
-  const takeTurn = processTurns(1)
+  const takeTurn = createTurns(1)
   const scenes = ['first', 'second'].map(() => sceneOf(taskOf('return done'), 'edge-1', { takeTurn }))
   const [first, second] = scenes as [(typeof scenes)[number], (typeof scenes)[number]]
   const order: string[] = []
@@ -192,22 +192,6 @@ test('so many processes live at once and no more; the next one begins when an at
   await first.attempt.end?.()
   await later
   expect(order).toEqual(['first ends', 'second'])
-})
-
-test('who is stopped while it waits for a turn leaves the line', async () => {
-  const takeTurn = processTurns(1)
-  const end = await takeTurn(new AbortController().signal)
-  const stop = new AbortController()
-  const stopped = takeTurn(stop.signal).catch((reason) => reason)
-  const last = takeTurn(new AbortController().signal)
-  stop.abort(new Error('stopped'))
-  expect(String(await stopped)).toBe('Error: stopped')
-  end()
-  end()
-  const endLast = await last
-  const again = takeTurn(new AbortController().signal)
-  endLast()
-  ;(await again)()
 })
 
 test('memory has a bound, also in a loop that never lets go', async () => {
