@@ -10,6 +10,7 @@ import { holdOutputFor } from '../host/outlet.ts'
 import { createVault } from '../host/secret.ts'
 import { toFailure } from '../host/to-failure.ts'
 import { type Connections, createConnections } from '../machine/connections.ts'
+import { endResting } from '../own-task/resting-processes.ts'
 import { layOut } from '../pack/pack-files.ts'
 import { inputsOf } from '../plan/inputs-of.ts'
 import type { Instance } from '../plan/plan.ts'
@@ -84,6 +85,7 @@ export async function openSession(
     random: seededRandom(seed),
   }
   const close = async () => {
+    await endResting()
     await connections.close()
     records.close()
   }

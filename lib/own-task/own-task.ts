@@ -12,23 +12,25 @@ import type { Topology } from '../topology/topology.ts'
 import { takeProcessTurn } from './process-turns.ts'
 import type { Description, FromTask, LabData, Question } from './protocol.ts'
 import type { OwnTaskText } from './read-own-task.ts'
+import { keepResting, takeResting } from './resting-processes.ts'
 import { serveContext } from './serve-context.ts'
 import { type ProcessOptions, startTaskProcess } from './task-process.ts'
 
 export type OwnTaskOptions = Pick<ProcessOptions, 'memoryMiB' | 'kedge'> & { readonly takeTurn?: TakeTurn }
 
 /**
- * An own task for one attempt: its check and its run are asked in a process of its own, which is started by the first question.
- * Whatever the file does there is a failure of this attempt alone.
+ * An own task for one attempt: its check and its run are asked in a process that serves no other at the same time. Whatever the file does there
+ * is a failure of this attempt alone.
  */
-export function ownTask(file: string, { isScript }: OwnTaskText, options: OwnTaskOptions = {}): Attempt {
+export function ownTask(file: string, text: OwnTaskText, options: OwnTaskOptions = {}): Attempt {
+  const { isScript } = text
   const { takeTurn = takeProcessTurn } = options
   let endTurn: (() => void) | undefined
   let open: OpenTask | undefined
   let hasRun = false
   const ask = async (question: Question, ctx: TaskContext) => {
     endTurn ??= await takeTurn(ctx.signal)
-    open ??= openTask(file, ctx, options)
+    open ??= openTask(file, text, ctx, options)
     return await open.ask(question)
   }
   return {
@@ -58,15 +60,16 @@ export async function describeOwnTask(
   if (isScript) return { description }
   const answer = Promise.withResolvers<Description>()
   const late = setTimeout(() => child.kill(), describedWithinSeconds * 1000)
-  const child = startTaskProcess({
-    folder: dirname(dirname(file)),
-    ...options,
-    onOutput: () => {},
-    onMessage(message) {
-      if (message.type === 'answer') answer.resolve({ description, ...message.description })
-      else if (message.type === 'failed' || message.type === 'broken') answer.reject(new TaskError(message.failure))
+  const child = startTaskProcess(
+    { folder: dirname(dirname(file)), ...options },
+    {
+      onOutput: () => {},
+      onMessage(message) {
+        if (message.type === 'answer') answer.resolve({ description, ...message.description })
+        else if (message.type === 'failed' || message.type === 'broken') answer.reject(new TaskError(message.failure))
+      },
     },
-  })
+  )
   void child.closed.then((failure) => answer.reject(new TaskError(failure)))
   child.send({ type: 'load', file, stateFolder: '' })
   child.send({ type: 'ask', question: 'describe' })
@@ -86,16 +89,13 @@ type OpenTask = {
   end(): Promise<void>
 }
 
-function openTask(file: string, ctx: TaskContext, options: OwnTaskOptions): OpenTask {
+function openTask(file: string, { mayShare }: OwnTaskText, ctx: TaskContext, options: OwnTaskOptions): OpenTask {
   const { binding } = under(ctx.hypervisor.$)
   let waiting: PromiseWithResolvers<FromTask & { type: 'answer' }> | undefined
   let broken: Failure | undefined
-  const child = startTaskProcess({
-    folder: ctx.topology.folder,
-    env: binding.env ?? {},
+  const kind = { folder: ctx.topology.folder, env: binding.env ?? {}, labFile: labFileOf(ctx), ...options }
+  const child = (mayShare ? takeResting : startTaskProcess)(kind, {
     signal: ctx.signal,
-    labFile: labFileOf(ctx),
-    ...options,
     onOutput: (stream, line) => binding.onOutput(stream, line),
     onMessage(message) {
       try {
@@ -124,16 +124,22 @@ function openTask(file: string, ctx: TaskContext, options: OwnTaskOptions): Open
   })
   const abort = () => child.send({ type: 'abort' })
   ctx.signal.addEventListener('abort', abort, { once: true })
-  child.send({ type: 'load', file, node: ctx.node, stateFolder: ctx.stateFolder })
+  child.send({ type: 'load', file, node: ctx.node, stateFolder: ctx.stateFolder, mayShare })
 
   return {
     async ask(question) {
       waiting = Promise.withResolvers()
       child.send({ type: 'ask', question })
       void over.then((failure) => waiting?.reject(new TaskError(failure)))
-      return await waiting.promise
+      const answer = await waiting.promise
+      waiting = undefined
+      return answer
     },
     async end() {
+      if (mayShare && !broken && !waiting && (await child.rest())) {
+        ctx.signal.removeEventListener('abort', abort)
+        return keepResting(kind, child)
+      }
       await child.end()
       await over
     },

@@ -4,10 +4,11 @@ import type { Asset, Check } from '../task/task.ts'
 import type { Node, Topology } from '../topology/topology.ts'
 
 /*
- * An own task runs in a process of its own, one for each attempt:
+ * An own task runs in a process of its own: one for each attempt, or one for several attempts that follow each other, of files that
+ * `mayShareProcess` lets do so, as long as each leaves the process as it found it:
  *
  *   kedge                                            the task's process
- *   own-task.ts        load, ask, abort, end  →      child/main.ts: loads the file, asks its check and run
+ *   own-task.ts        load, ask, rest, end   →      child/main.ts: loads the file, asks its check and run
  *   serve-context.ts   ← spawn, call, secret         child/context.ts: the TaskContext, with zx's real `$`
  *                      bytes, exit, answer    →
  *
@@ -45,9 +46,17 @@ export type Description = {
 
 export type ToTask =
   /** Without a node there is no context: the task is only asked what it is. */
-  | { readonly type: 'load'; readonly file: string; readonly node?: Node; readonly stateFolder: string }
+  | {
+      readonly type: 'load'
+      readonly file: string
+      readonly node?: Node
+      readonly stateFolder: string
+      readonly mayShare?: boolean
+    }
   | { readonly type: 'ask'; readonly question: Question }
   | { readonly type: 'abort' }
+  /** The attempt is over. A process that is as it was before writes the mark, which nobody knew, to stdout and stderr, and waits. */
+  | { readonly type: 'rest'; readonly mark: string }
   /** Nothing more is asked: flush and go. */
   | { readonly type: 'end' }
   | { readonly type: 'answer'; readonly call: number; readonly value?: unknown; readonly failure?: Failure }
@@ -70,6 +79,7 @@ export type FromTask =
   | { readonly type: 'failed'; readonly failure: Failure }
   /** Said before the process goes because the task's own code ended it, or threw where nobody waits. */
   | { readonly type: 'broken'; readonly failure: Failure }
+  | { readonly type: 'rested'; readonly isAsItWas: boolean }
   | { readonly type: 'secret'; readonly secret: number; readonly value: string }
   | { readonly type: 'note'; readonly line: string }
   /** What a command is, or printed, as the log has it. */

@@ -2,11 +2,14 @@ import { existsSync, readFileSync } from 'node:fs'
 import { extname, isAbsolute } from 'node:path'
 import { apiVersion } from '../task/api.ts'
 import type { Problem } from '../topology/topology.ts'
+import { mayShareProcess } from './may-share.ts'
 import { shortened } from './shortened.ts'
 
 export type OwnTaskText = {
   /** No default export: its body is what it does. */
   readonly isScript: boolean
+  /** Its process may have served another attempt before, and may serve another afterwards. */
+  readonly mayShare: boolean
 }
 
 /** Looks at a task's file without running it. What stands in the way of loading it is the user's mistake, with its place. */
@@ -28,7 +31,7 @@ export function readOwnTask(file: string): OwnTaskText | { readonly problem: Pro
   }
   try {
     const scanned = new Bun.Transpiler({ loader: extname(file).endsWith('ts') ? 'ts' : 'js' }).scan(text)
-    return { isScript: !scanned.exports.includes('default') }
+    return { isScript: !scanned.exports.includes('default'), mayShare: mayShareProcess(text) }
   } catch (error) {
     const problem = problemOf(error, file)
     if (!problem) throw error

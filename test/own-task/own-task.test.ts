@@ -201,7 +201,7 @@ test('memory has a bound, also in a loop that never lets go', async () => {
     { memoryMiB: 500 },
   )
   expect(await failureOf(attempt.check(ctx))).toBe('own-task: used more than 500 MiB of memory, and was killed')
-})
+}, 60_000)
 
 test('a task that is stopped has its signal, and its process goes', async () => {
   const stop = new AbortController()

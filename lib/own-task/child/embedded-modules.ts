@@ -2,23 +2,34 @@ import type { Shell } from '../../host/host.ts'
 import * as api from '../../task/api.ts'
 import type { TaskContext } from '../../task/task.ts'
 
+export type Embedding = {
+  /** For a file that takes modules with `require`, which cannot wait, they are loaded at once. */
+  readonly isRequired?: boolean
+  /** Of zx its core alone, for files that import no more. */
+  readonly isCore?: boolean
+}
+
 /**
- * What own tasks import by name on hosts where nothing is installed, loaded when one does; for a file that takes it with `require`,
- * which cannot wait, at once.
+ * What own tasks import by name on hosts where nothing is installed, loaded when one does. A process that serves one attempt after the other
+ * has it once: `context` is asked for that of the attempt under way, and is made before the task's code begins; `current` gives it at once.
  */
-export async function embedModules(context: () => Promise<TaskContext | undefined>, isRequired = false): Promise<void> {
+export async function embedModules(
+  context: () => Promise<TaskContext | undefined>,
+  current: () => TaskContext | undefined,
+  { isRequired = false, isCore = false }: Embedding = {},
+): Promise<void> {
   // In the source tree kedge's own imports of zx would end up in the plug-in, and wait for themselves.
   if (!import.meta.dir.startsWith('/$bunfs/')) {
     await Promise.all([import('./context.ts'), import('../../host/zx.ts').then(({ zxCli }) => zxCli())])
   }
   const zx = async () => {
-    const { zx } = await import('../../host/zx.ts')
-    const ctx = await context()
-    return ctx ? { ...zx, $: onNode(zx.$, ctx) } : { ...zx }
+    const zx = isCore ? (await import('../../host/zx-core.ts')).zxCore : (await import('../../host/zx.ts')).zx
+    return (await context()) ? { ...zx, $: onNode(zx.$, current) } : { ...zx }
   }
   const kedge = async () => {
-    const ctx = await context()
+    await context()
     const given = () => {
+      const ctx = current()
       if (!ctx) throw new TypeError('there is no context while a task is only asked what it is')
       return ctx
     }
@@ -59,8 +70,13 @@ export async function embedModules(context: () => Promise<TaskContext | undefine
 }
 
 /** zx's own `$` with all that can be set on it, whose commands run on the instance's node as those of the context's `$` do. */
-function onNode($: Shell, ctx: TaskContext): Shell {
+function onNode($: Shell, current: () => TaskContext | undefined): Shell {
   const folder = process.cwd()
+  const context = () => {
+    const ctx = current()
+    if (!ctx) throw new TypeError('there is no attempt under way')
+    return ctx
+  }
   const settings = () => {
     const set = ($ as unknown as { cwd?: string }).cwd
     // zx's `cd` changes the folder of this process, and commands follow it.
@@ -70,11 +86,11 @@ function onNode($: Shell, ctx: TaskContext): Shell {
   }
   return new Proxy($, {
     apply: (_shell, _self, [first, ...rest]) => {
-      const shell = ctx.$(settings()) as unknown as (...args: unknown[]) => unknown
+      const shell = context().$(settings()) as unknown as (...args: unknown[]) => unknown
       return shell(first, ...rest)
     },
     get(shell, name) {
-      if (name !== 'sync' || ctx.node.name === 'hypervisor') return Reflect.get(shell, name)
+      if (name !== 'sync' || context().node.name === 'hypervisor') return Reflect.get(shell, name)
       throw new TypeError('$.sync works on this machine only; on a node use await')
     },
   })

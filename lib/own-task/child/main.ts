@@ -1,4 +1,5 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync, writeSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import type { Failure } from '../../event/failure.ts'
 import type { Check, Task, TaskContext } from '../../task/task.ts'
 import { childWord, type Description, type Question, type ToTask } from '../protocol.ts'
@@ -8,7 +9,7 @@ import { loadOwnTask } from './load-own-task.ts'
 import { placeIn } from './place-in.ts'
 
 /*
- * The process of one own task for one attempt. Nothing here trusts that the task's code lets it live: what it is able to say
+ * The process of an own task: of one attempt, or of several, one after the other. Nothing here trusts that the task's code lets it live: what it is able to say
  * of its end it says first, and the rest kedge sees from outside.
  */
 
@@ -16,13 +17,19 @@ import { placeIn } from './place-in.ts'
 const orphanMilliseconds = 1000
 
 const link = createLink()
+const setTimer = setInterval
+const clearTimer = clearInterval
+const forgetModule = (file: string) => delete createRequire('/').cache[file]
 const exitProcess = process.exit.bind(process)
-const stopped = new AbortController()
 const mark = process.argv[process.argv.indexOf(childWord) + 1] ?? ''
 let given: ToTask & { type: 'load' }
 let embedding: Promise<void> | undefined
 let loading: Promise<Task | undefined> | undefined
 let making: Promise<TaskContext> | undefined
+let made: TaskContext | undefined
+let stopped = new AbortController()
+let isAsItWas: (() => boolean) | undefined
+let isResting = false
 let isOver = false
 
 // When memory runs out this process goes first, and not kedge or a VM.
@@ -38,10 +45,12 @@ link.listen((message) => {
   if (message.type === 'load') load(message)
   else if (message.type === 'ask') void answer(message.question)
   else if (message.type === 'abort') stopped.abort()
+  else if (message.type === 'rest') void rest(message.mark)
   else if (message.type === 'end') leave(0)
 })
 // kedge is gone: what the task's code has started goes, too.
 process.on('disconnect', () => {
+  if (isResting) exitProcess(0)
   process.kill(-process.pid, 'SIGTERM')
   setTimeout(() => process.kill(-process.pid, 'SIGKILL'), orphanMilliseconds)
 })
@@ -58,20 +67,37 @@ process.exit = (code) => {
 }
 
 function load(message: ToTask & { type: 'load' }): void {
+  const { file, mayShare = false } = message
+  // Its body is to run again.
+  if (given) forgetModule(file)
   given = message
+  stopped = new AbortController()
+  isResting = false
   // As for a script that was started by itself.
-  process.argv = [process.execPath, message.file]
-  const isRequired = /\brequire\s*\(/.test(readFileSync(message.file, 'utf8'))
-  embedding = embedModules(async () => (message.node ? await context() : undefined), isRequired)
+  process.argv = [process.execPath, file]
+  embedding ??= embedModules(
+    async () => (given.node ? await context() : undefined),
+    () => made,
+    { isRequired: /\brequire\s*\(/.test(readFileSync(file, 'utf8')), isCore: mayShare },
+  )
   embedding.catch(() => {})
 }
 
 function context(): Promise<TaskContext> {
   making ??= import('./context.ts').then(({ createContext }) => {
     if (!given.node) throw new TypeError('there is no node')
-    return createContext(link, given.node, given.stateFolder, stopped.signal)
+    made = createContext(link, given.node, given.stateFolder, stopped.signal)
+    return made
   })
   return making
+}
+
+/** What a shared process is to be when the attempt is over is what it was before any of the task's code ran. */
+async function prepare(): Promise<void> {
+  await embedding
+  if (!given.mayShare || !given.node || made) return
+  await context()
+  isAsItWas ??= (await import('./fingerprint.ts')).takeFingerprint(process)
 }
 
 async function answer(question: Question): Promise<void> {
@@ -92,7 +118,7 @@ async function answer(question: Question): Promise<void> {
 type Answer = { readonly check?: Check; readonly description?: Description }
 
 async function work(question: Question): Promise<Answer> {
-  await embedding
+  await prepare()
   // What a CommonJS script exports is no task.
   if (question === 'script') {
     await import(given.file)
@@ -136,6 +162,41 @@ async function breakOff(error: unknown, how: string): Promise<void> {
   leave(1)
 }
 
+/** Nothing is under way any more, here or in kedge, and nothing was changed: the process is fit for the next attempt. */
+async function rest(mark: string): Promise<void> {
+  const isFit = (await idleSoon()) && !isOver && isAsItWas?.() === true && writeMark(mark)
+  loading = undefined
+  making = undefined
+  made = undefined
+  isResting = isFit
+  link.send({ type: 'rested', isAsItWas: isFit })
+}
+
+/** False after several looks at what goes on; a process that is not let run for a while is not busy for that. */
+function idleSoon(): Promise<boolean> {
+  let looks = 0
+  return new Promise((resolve) => {
+    const timer = setTimer(() => {
+      if (++looks >= busyLooks) end(false)
+    }, busyMilliseconds)
+    timer.unref()
+    const end = (isIdle: boolean) => {
+      clearTimer(timer)
+      resolve(isIdle)
+    }
+    void link.idle().then(() => end(true))
+  })
+}
+
+/** What a task prints by `console` has been written by then; one that uses other ways shares no process. */
+function writeMark(mark: string): boolean {
+  try {
+    return [1, 2].every((stream) => writeSync(stream, mark) === mark.length)
+  } catch {
+    return false
+  }
+}
+
 /** As soon as what was printed is on its way; timers and connections that the task left open are not waited for. */
 function leave(code: number): void {
   if (isOver) return
@@ -147,3 +208,6 @@ function leave(code: number): void {
 }
 
 const flushMilliseconds = 20
+/** For what a task left that still goes on; an idle process says so at once. */
+const busyMilliseconds = 20
+const busyLooks = 10
