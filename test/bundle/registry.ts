@@ -1,8 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { makeDockerArchive } from '../lab/docker-archive.ts'
-import { listen } from './file-server.ts'
+import { freePort } from '../loopback.ts'
 import { temporaryFolder } from './make-bundle.ts'
 
 export type Registry = {
@@ -81,13 +80,6 @@ async function pushOne(target: string, folder: string, { architecture, content }
   const words = ['--insecure-policy', 'copy', '--quiet', '--dest-tls-verify=false']
   const copy = Bun.spawn(['skopeo', ...words, `docker-archive:${archive}`, `docker://${target}`], { stderr: 'pipe' })
   if ((await copy.exited) !== 0) throw new Error(await new Response(copy.stderr).text())
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  const port = await listen(server)
-  await new Promise((resolve) => server.close(resolve))
-  return port
 }
 
 async function untilAnswers(url: string, process: Bun.Subprocess): Promise<void> {

@@ -127,10 +127,10 @@ describe('with extends: none kedge is a plain task runner', () => {
   })
 
   test('a timeout ends the command and its children', async () => {
-    config("  slow: { on: hypervisor, sh: 'sleep 300 & echo $! > pid; wait', timeout: 1s }\n")
+    config("  slow: { on: hypervisor, sh: 'sleep 300 & echo $! > pid; wait', timeout: 3s }\n")
     const { exitCode, stderr } = kedge('run', 'all')
     expect(exitCode).toBe(5)
-    expect(stderr).toContain('timeout of 1 s')
+    expect(stderr).toContain('timeout of 3 s')
     expect(isAlive(pidIn('pid'))).toBe(false)
   })
 

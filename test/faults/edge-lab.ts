@@ -2,6 +2,7 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync }
 import { createServer, type Server } from 'node:net'
 import { join } from 'node:path'
 import { edgeJson, nodeLines } from '../distribution/kubectl-answers.ts'
+import { addressesOf } from '../loopback.ts'
 import { edgecoreYaml } from '../tasks/fake-edge.ts'
 import { coveredMachine } from './covered-machine.ts'
 import { nodeOn, type SshLab, sshLab } from './ssh-lab.ts'
@@ -35,7 +36,7 @@ export async function edgeLab(): Promise<EdgeLab> {
   const { folder } = lab
   const state = join(folder, 'state')
   for (const name of ['state', 'bin', 'scratch']) mkdirSync(join(folder, name))
-  const address = `127.${50 + (process.pid % 150)}.1.1`
+  const address = addressesOf(0)(1, 1)
   const file = (fact: string) => join(state, fact)
   for (const [name, text] of Object.entries(programs)) {
     writeFileSync(join(folder, 'bin', name), `#!/bin/bash\ncd ${state}\n${text}`)

@@ -1,4 +1,5 @@
 import { connect, createServer, type Server, type Socket } from 'node:net'
+import { freePort } from '../loopback.ts'
 
 /** A port of 127.0.0.1 that leads to another one, until it does not. */
 export type Forwarder = {
@@ -44,7 +45,8 @@ export async function startForwarder(to: number): Promise<Forwarder> {
     relay(far, socket)
   }
   let server: Server | undefined
-  let port = 0
+  // Of its own also while it is closed.
+  const port = await freePort()
   const listen = async () => {
     const opened = createServer(serve)
     server = opened
@@ -52,7 +54,6 @@ export async function startForwarder(to: number): Promise<Forwarder> {
       opened.once('error', reject)
       opened.listen(port, '127.0.0.1', resolve)
     })
-    port = (opened.address() as { port: number }).port
   }
   const refuse = async () => {
     const closed = new Promise<void>((resolve) => (server?.listening ? server.close(() => resolve()) : resolve()))

@@ -9,9 +9,10 @@ import { sshConnection } from '../../lib/host/ssh.ts'
 import type { SshOptions, SshTarget } from '../../lib/host/ssh-target.ts'
 import { toFailure } from '../../lib/host/to-failure.ts'
 import { pinned } from '../../lib/host/verify-host-keys.ts'
+import { freePort } from '../loopback.ts'
 import { hostContract } from './contract.ts'
 import { isAlive, untilDead } from './contract-stop.ts'
-import { freePort, type Sshd, sshdPath, startSshd } from './sshd.ts'
+import { type Sshd, sshdPath, startSshd } from './sshd.ts'
 import { createSudoUser, removeSudoUser, type SudoUser } from './sudo-user.ts'
 
 /** For connections whose every hop has its own host keys. */

@@ -9,12 +9,13 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs'
-import { connect, createServer } from 'node:net'
+import { connect } from 'node:net'
 import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { generateKeyPair } from '../../lib/host/keys.ts'
 import type { SshTarget } from '../../lib/host/ssh-target.ts'
 import { pinned } from '../../lib/host/verify-host-keys.ts'
+import { freePort } from '../loopback.ts'
 
 export type Sshd = {
   readonly port: number
@@ -127,19 +128,6 @@ function endProcess(pid: number): void {
   } catch {
     // It has ended by itself.
   }
-}
-
-/** A port of 127.0.0.1 on which nothing listens. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer()
-    server.once('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address()
-      const port = typeof address === 'object' && address ? address.port : 0
-      server.close(() => resolve(port))
-    })
-  })
 }
 
 async function untilListening(port: number, isAlive: () => boolean, log: () => string): Promise<void> {

@@ -1,4 +1,5 @@
 import type { Result } from '../build/binary.ts'
+import { addressesOf } from '../loopback.ts'
 import { initConfiguration } from './configurations.ts'
 import { type FakeLab, type FakeNode, fakeLab } from './fake-node.ts'
 
@@ -10,10 +11,6 @@ export type FakeCluster = {
   kubectl(...words: readonly string[]): Promise<Result>
   json<T>(...words: readonly string[]): Promise<T>
 }
-
-/** Loopback addresses of this process's own, so that two test runs on one machine do not meet. */
-export const addressesOf = (part: number) => (lan: number, host: number) =>
-  `127.${40 + ((process.pid * 7 + part) % 200)}.${lan}.${host}`
 
 /** A control plane with its pod network, edges guarded or not. */
 export async function fakeCluster(folder: string, part: number): Promise<FakeCluster> {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, setDefaultTimeout, test } from 'bun:test'
 import { createServer } from 'node:net'
-import { addressesOf } from './cluster.ts'
+import { addressesOf } from '../loopback.ts'
 import { initConfiguration } from './configurations.ts'
 import { type FakeLab, type FakeNode, fakeLab } from './fake-node.ts'
 

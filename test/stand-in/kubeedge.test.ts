@@ -16,7 +16,7 @@ import { loadLab } from '../tasks/context.ts'
 import { type FakeCluster, fakeCluster, guard, must, until } from './cluster.ts'
 import { type FakeNode, versions } from './fake-node.ts'
 
-setDefaultTimeout(120_000)
+setDefaultTimeout(300_000)
 const tag = `v${versions.kubeedge}`
 const admin = '--kube-config=/etc/kubernetes/admin.conf'
 const role = 'node-role.kubernetes.io/control-plane'
@@ -34,6 +34,13 @@ beforeAll(async () => {
 afterAll(() => cluster?.lab.down())
 
 const keadm = (...words: readonly string[]) => cluster.master.run('keadm', ...words)
+/** The token is there before the ports are open, and after a restart still there from before. */
+const untilServing = () =>
+  until(async () =>
+    (await cluster.kubectl('logs', 'deployment/cloudcore', '-n', 'kubeedge')).stdout.includes(
+      'Starting cloudhub websocket server',
+    ),
+  )
 const newEdge = (name: string, lan: number) =>
   cluster.lab.node(name, [cluster.address(lan, 2), cluster.address(9, lan)], 'edge')
 const addresses = () => [1, 2].map((lan) => cluster.address(lan, 1)).join(',')
@@ -118,6 +125,7 @@ test('cloudcore dies where the service address has no route, though keadm init -
     const ran = await keadm('gettoken', admin)
     return ran.exitCode === 0 && ran.stdout.trim()
   })
+  await untilServing()
 })
 
 test('the token is the CA’s hash and a JWT with nothing but its end; the certificate has exactly the advertised addresses and an empty name', async () => {
@@ -195,6 +203,7 @@ test('the service pod of every daemon waits for its guard, and a rolling update 
   )
   await must(cluster.kubectl('-n', 'kubeedge', 'rollout', 'status', 'deployment', 'cloudcore', '--timeout=60s'))
   await until(async () => (await keadm('gettoken', admin)).exitCode === 0)
+  await untilServing()
 })
 
 test.each<[string, (node: FakeNode) => Promise<unknown> | undefined, Readonly<Record<string, string>>]>([
