@@ -37,21 +37,23 @@ type Growing = { sizeBytes: number; sha256: Hash; other?: Hash; resumed: boolean
  */
 export async function download(wanted: Download, web: Web, signal: AbortSignal): Promise<void> {
   let growing = await found(wanted)
-  let before = growing.sizeBytes
+  // A server that knows no ranges begins anew each time: what was had before is nothing new.
+  let furthest = growing.sizeBytes
   const attempt = async () => {
-    before = growing.sizeBytes
+    furthest = Math.max(furthest, growing.sizeBytes)
     await transfer(wanted, growing, web, signal)
   }
   for (;;) {
     // Killed after the last byte and before the name: there is nothing left to fetch.
     const isWhole = growing.resumed && !wrongSum(wanted, growing)
-    if (!isWhole) await withRetries(web, signal, attempt, () => growing.sizeBytes > before)
+    if (!isWhole) await withRetries(web, signal, attempt, () => growing.sizeBytes > furthest)
     const wrong = wrongSum(wanted, growing)
     if (!wrong) break
     forgetPart(wanted)
     // The beginning may be of another file, or was cut off together with the power.
     if (!growing.resumed) throw wrong
     growing = fresh(wanted)
+    furthest = 0
   }
   renameSync(wanted.part, wanted.path)
   rmSync(noteOf(wanted), { force: true })

