@@ -45,7 +45,9 @@ function guardsOf(parent: number, where: string): readonly number[] {
     try {
       const text = (file: string) => readFileSync(`/proc/${name}/${file}`, 'latin1')
       const isGuard = /^bash\0.*(sweep kedge-|kedge-guard)/s.test(text('cmdline'))
-      const isOurs = port ? text('environ').includes(` 127.0.0.1 ${port}\0`) : new RegExp(`\\) [^Z] ${parent} `).test(text('stat'))
+      const isOurs = port
+        ? text('environ').includes(` 127.0.0.1 ${port}\0`)
+        : new RegExp(`\\) [^Z] ${parent} `).test(text('stat'))
       return isGuard && isOurs ? [Number(name)] : []
     } catch {
       // No process, or one that has ended meanwhile.
