@@ -10,8 +10,9 @@ const answersPerLook = 10
 const pauseAfter = (answers: number) => Math.min(2, Math.max(0.5, answers / 10))
 
 /**
- * Asks every half second at first and every two seconds in the end, says each new answer, and ends with the task's timeout at the latest; what was missing last is then
- * in the failure. `look` is asked now and then for what logs say: once the time is over, the node can be asked no more.
+ * Asks every half second at first and every two seconds in the end, says each new answer, and ends with the task's timeout at
+ * the latest; what was missing last is then in the failure. `look` is asked now and then for what logs say: once the time is
+ * over, the node can be asked no more.
  */
 export async function untilDone(
   ctx: TaskContext,

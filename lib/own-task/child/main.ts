@@ -9,8 +9,8 @@ import { loadOwnTask } from './load-own-task.ts'
 import { placeIn } from './place-in.ts'
 
 /*
- * The process of an own task: of one attempt, or of several, one after the other. Nothing here trusts that the task's code lets it live: what it is able to say
- * of its end it says first, and the rest kedge sees from outside.
+ * The process of an own task: of one attempt, or of several, one after the other. Nothing here trusts that the task's code lets
+ * it live: what it is able to say of its end it says first, and the rest kedge sees from outside.
  */
 
 /** For what asks its own children to end. */
