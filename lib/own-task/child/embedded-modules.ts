@@ -20,7 +20,11 @@ export async function embedModules(
 ): Promise<void> {
   // In the source tree kedge's own imports of zx would end up in the plug-in, and wait for themselves.
   if (!import.meta.dir.startsWith('/$bunfs/')) {
-    await Promise.all([import('./context.ts'), import('../../host/zx.ts').then(({ zxCli }) => zxCli())])
+    await Promise.all([
+      import('./context.ts'),
+      import('./fingerprint.ts'),
+      import('../../host/zx.ts').then(({ zxCli }) => zxCli()),
+    ])
   }
   const zx = async () => {
     const zx = isCore ? (await import('../../host/zx-core.ts')).zxCore : (await import('../../host/zx.ts')).zx
