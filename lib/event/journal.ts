@@ -1,5 +1,5 @@
 import { Database } from 'bun:sqlite'
-import fs, { closeSync, existsSync, fstatSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs'
+import fs, { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { Event, InstanceId } from './event.ts'
 import { TaskError } from './failure.ts'
@@ -168,12 +168,10 @@ function openToWrite(path: string): Database {
  */
 function flushedLog(database: Database, path: string) {
   let descriptor: number | undefined
-  let sizeBytes = 0
   const flush = shareFlushes(
     () =>
       new Promise((resolve, reject) => {
-        descriptor ??= openSync(`${path}-wal`, 'r+')
-        sizeBytes = makeRoom(descriptor, sizeBytes)
+        descriptor ??= openSync(`${path}-wal`, 'r')
         fs.fdatasync(descriptor, (error) => (error ? reject(error) : resolve()))
       }),
   )
@@ -190,23 +188,6 @@ function flushedLog(database: Database, path: string) {
       if (descriptor !== undefined) closeSync(descriptor)
       descriptor = undefined
     },
-  }
-}
-
-const zeros = new Uint8Array(256 * 1024)
-
-/**
- * A file that does not grow is flushed in two thirds of the time: its size need not be put on disk as well. So, once SQLite has written past
- * the end that there was, zeros are put behind what it wrote, which it takes for the end of the log. Returns how long the file is now.
- */
-function makeRoom(descriptor: number, knownBytes: number): number {
-  const { size } = fstatSync(descriptor)
-  if (size === knownBytes) return size
-  try {
-    return size + writeSync(descriptor, zeros, 0, zeros.length, size)
-  } catch {
-    // A full disk: what must be written will say so.
-    return size
   }
 }
 
