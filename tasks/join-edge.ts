@@ -26,7 +26,8 @@ export default task({
     const { $ } = ctx
     await mustHaveBroker(ctx)
     await mustReachCloudCore(ctx)
-    const [state, node] = [await edgeState(ctx), await nodeAlone(ctx)()]
+    const state = await edgeState(ctx)
+    const node = await nodeAlone(ctx)()
     if (state.hasCertificates && node) {
       await $`systemctl enable --now edgecore`
     } else {

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { InstanceId } from '../event/event.ts'
 import { type Journal, openJournal } from '../event/journal.ts'
+import { saysDone } from '../event/last-known.ts'
 import type { Instance } from '../plan/plan.ts'
 import type { FilesRecord, LastRun } from '../task/files/up-to-date.ts'
 
@@ -38,7 +39,7 @@ export function filesRecords(stateFolder: string, held: Journal | undefined): Fi
 function lastRun(journal: Journal | undefined, id: InstanceId): LastRun | undefined {
   const event = journal?.lastOf(id)
   if (!event) return undefined
-  if (event.type !== 'task-finished' && event.type !== 'task-skipped') return { isDone: false }
+  if (!saysDone(event)) return { isDone: false }
   const { task, files } = event.inputs ?? {}
   const contents = files === undefined ? undefined : journal?.keptFiles(id, files)
   return {

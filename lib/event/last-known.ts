@@ -5,6 +5,10 @@ type Newest = ReadonlyMap<InstanceId, Event>
 
 const foundDone = `(type = 'task-skipped' AND json_extract(body, '$.because') = 'already-done')`
 
+/** Of the events that are kept as the newest of an instance: it ended well, or was found done. */
+export const saysDone = (event: Event): event is Extract<Event, { type: 'task-finished' | 'task-skipped' }> =>
+  event.type === 'task-finished' || event.type === 'task-skipped'
+
 /**
  * The newest event of each instance that says how it is, over all runs since its node was removed: it began, ended, was found
  * done, or a dry run found it to be done yet. One that was held back or stopped says nothing.

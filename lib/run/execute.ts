@@ -26,7 +26,8 @@ export type Outcome = {
 
 /**
  * Runs a plan: whatever has its needs met starts at once, up to `jobs`; what holds up most goes first, among equals in seeded
- * random order. A failure holds back what waits for it and nothing else. After `signal` fires nothing new starts, and what runs is ended.
+ * random order. A failure holds back what waits for it and nothing else. After `signal` fires nothing new starts, and what runs
+ * is ended.
  * Rejects only when an event cannot be recorded; everything that goes wrong in a task is in the outcome.
  */
 export async function execute(

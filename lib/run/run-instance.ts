@@ -18,7 +18,7 @@ export type InstanceLimits = {
   readonly force?: boolean
   /** In a dry run: something that this instance waits for is still to do, so its check may find nothing to look at. */
   readonly afterPending: boolean
-  /** Its check has been asked ahead. */
+  /** Its check has been asked ahead, which is done for none that is forced. */
   readonly seenDone?: SeenDone | undefined
 }
 
@@ -42,7 +42,7 @@ export async function runInstance(
     return inputs ? { inputs } : {}
   }
   const seenSeconds = await limits.seenDone
-  if (seenSeconds !== undefined && !limits.force) {
+  if (seenSeconds !== undefined) {
     emit({ type: 'task-skipped', because: 'already-done', seconds: seenSeconds, ...given(), ...fields })
     return { state: 'already-done' }
   }
